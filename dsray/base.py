@@ -1,0 +1,132 @@
+"""What every other file stands on: `Config`, plug-in unions and the two kinds of error."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+class DsrayError(Exception):
+    """Base of the errors that are reported as one sentence, without a traceback."""
+
+    exit_code = 1
+
+
+class RequestError(DsrayError):
+    """The request was wrong: which field, what was wrong, what would be right. Exit status 2."""
+
+    exit_code = 2
+
+
+class RunFailure(DsrayError):
+    """A correct request failed while running; what was finished is kept. Exit status 1."""
+
+    exit_code = 1
+
+
+class Config(BaseModel):
+    """A frozen section of an experiment file; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, ser_json_inf_nan="constants")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        for key in data if isinstance(data, dict) else ():
+            if key not in cls.model_fields:
+                hint = nearest(str(key), list(cls.model_fields))
+                raise PydanticCustomError("unknown_key", "unknown key {key}; {hint}", {"key": str(key), "hint": hint})
+        return data
+
+    def replace(self, **changes: Any) -> Self:
+        """A validated copy with `changes` applied."""
+        return type(self).model_validate({**self.model_dump(), **changes})
+
+
+class Plugin(Config):
+    """Base of every config that is chosen by `kind`; a subclass is one file and one name in a `one_of`."""
+
+    kind: str
+
+
+class one_of:  # noqa: N801 - reads as a word inside Annotated
+    """Annotation for a field that holds one plug-in: `Annotated[AttackConfig, one_of(PgdConfig, ...)]`.
+
+    The field accepts `{kind: NAME, ...}` for a member, `{kind: "package.module:Class", ...}` for a subclass of the
+    annotated base in the user's own package, and the bare string `NAME` when every other key has a default.
+    """
+
+    def __init__(self, *members: type[Plugin]):
+        self.members: dict[str, type[Plugin]] = {m.model_fields["kind"].default: m for m in members}
+
+    def __get_pydantic_core_schema__(self, source: type[Plugin], handler: GetCoreSchemaHandler) -> CoreSchema:
+        def pick(value: Any) -> Plugin:
+            if isinstance(value, source):
+                return value
+            if isinstance(value, str):
+                value = {"kind": value}
+            if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+                raise PydanticCustomError("kind", "needs a 'kind', one of {kinds}", {"kinds": ", ".join(self.members)})
+            return self.find(value["kind"], source).model_validate(value)
+
+        dump = core_schema.plain_serializer_function_ser_schema(lambda v: v.model_dump(mode="json"))
+        return core_schema.no_info_plain_validator_function(pick, serialization=dump)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        members = [handler(m.__pydantic_core_schema__) for m in self.members.values()]
+        own = {
+            "type": "object",
+            "description": "A plug-in of your own: package.module:Class",
+            "properties": {"kind": {"type": "string", "pattern": "^[\\w.]+:\\w+$"}},
+            "required": ["kind"],
+        }
+        return {"anyOf": [*members, {"enum": list(self.members)}, own]}
+
+    def find(self, kind: str, base: type[Plugin]) -> type[Plugin]:
+        """The config class that `kind` names."""
+        if kind in self.members:
+            return self.members[kind]
+        if ":" in kind:
+            return _import_plugin(kind, base)
+        raise PydanticCustomError(
+            "kind", "{hint}", {"hint": f"unknown kind '{kind}'; {nearest(kind, list(self.members))}"}
+        )
+
+
+def _import_plugin(kind: str, base: type[Plugin]) -> type[Plugin]:
+    module, _, name = kind.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise PydanticCustomError(
+            "kind", "{hint}", {"hint": f"cannot import '{kind}' ({error}); give package.module:Class on the Python path"}
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise PydanticCustomError("kind", "{hint}", {"hint": f"'{kind}' is not a subclass of {base.__name__}"})
+    return found
+
+
+def nearest(word: str, valid: list[str]) -> str:
+    """The end of an error sentence: the closest valid name, or all of them."""
+    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(valid)}"
+
+
+def explain(error: ValidationError, root: str) -> str:
+    """One sentence for the first fault in `error`: dotted path, value, and what would be right."""
+    faults = error.errors()
+    first = next((f for f in faults if f["type"] == "unknown_key"), faults[0])
+    loc = [str(part) for part in first["loc"]]
+    if first["type"] == "unknown_key":
+        return f"{'.'.join([*loc, first['ctx']['key']])}: unknown key; {first['ctx']['hint']}"
+    path = ".".join(loc) or root
+    if first["type"] == "missing":
+        return f"{path}: is required"
+    message = first["msg"].removeprefix("Value error, ")
+    value = first["input"]
+    shown = "" if isinstance(value, dict | list | tuple | BaseModel) else f"; got {value!r}"
+    return f"{path}: {message[:1].lower()}{message[1:]}{shown}"
