@@ -77,14 +77,14 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
         return core_schema.no_info_plain_validator_function(pick, serialization=dump)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        members = [handler(m.__pydantic_core_schema__) for m in self.members.values()]
         own = {
             "type": "object",
-            "description": "A plug-in of your own: package.module:Class",
+            "description": "a plug-in of your own, package.module:Class",
             "properties": {"kind": {"type": "string", "pattern": "^[\\w.]+:\\w+$"}},
             "required": ["kind"],
         }
-        return {"anyOf": [*members, {"enum": list(self.members)}, own]}
+        # members may contain each other, so they are named here and written out once by `json_schema`
+        return {"anyOf": [*({_MEMBER: m} for m in self.members.values()), {"enum": list(self.members)}, own]}
 
     def find(self, kind: str, base: type[Plugin]) -> type[Plugin]:
         """The config class that `kind` names."""
@@ -95,6 +95,45 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
         raise PydanticCustomError(
             "kind", "{hint}", {"hint": f"unknown kind '{kind}'; {nearest(kind, list(self.members))}"}
         )
+
+
+_MEMBER = "x-member"
+
+
+def json_schema(root: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of `root` with every plug-in that its `one_of` fields accept under `$defs`."""
+    defs: dict[str, Any] = {}
+
+    def resolve(node: Any) -> Any:
+        if isinstance(node, list):
+            return [resolve(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if _MEMBER in node:
+            return {"$ref": f"#/$defs/{add(node[_MEMBER])}"}
+        return {key: resolve(value) for key, value in node.items() if key != "$defs"}
+
+    def add(member: type[BaseModel]) -> str:
+        name = member.__name__
+        if name not in defs:
+            defs[name] = {}
+            whole = member.model_json_schema()
+            defs[name] = resolve(whole)
+            if "kind" in (properties := defs[name].get("properties", {})):
+                properties["kind"].pop("default", None)
+                defs[name].setdefault("required", []).append("kind")
+            take(whole)
+        return name
+
+    def take(whole: dict[str, Any]) -> None:
+        for name, schema in whole.get("$defs", {}).items():
+            if name not in defs:
+                defs[name] = resolve(schema)
+
+    whole = root.model_json_schema()
+    top = resolve(whole)
+    take(whole)
+    return {**top, "$defs": dict(sorted(defs.items()))}
 
 
 def _import_plugin(kind: str, base: type[Plugin]) -> type[Plugin]:
