@@ -142,7 +142,9 @@ def _import_plugin(kind: str, base: type[Plugin]) -> type[Plugin]:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise PydanticCustomError(
-            "kind", "{hint}", {"hint": f"cannot import '{kind}' ({error}); give package.module:Class on the Python path"}
+            "kind",
+            "{hint}",
+            {"hint": f"cannot import '{kind}' ({error}); give package.module:Class on the Python path"},
         ) from None
     if not (isinstance(found, type) and issubclass(found, base)):
         raise PydanticCustomError("kind", "{hint}", {"hint": f"'{kind}' is not a subclass of {base.__name__}"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -82,8 +82,9 @@ class Action(Protocol):
 
 def as_classifier(model: nn.Module | Classifier, modality: str = "image") -> Classifier:
     """Any module as a `Classifier`: a routed model reads the whole batch, any other module its one `modality`."""
-    if hasattr(model, "classify"):
-        return model.classify  # type: ignore[no-any-return]
+    classify = getattr(model, "classify", None)
+    if classify is not None:
+        return cast(Classifier, classify)
     if isinstance(model, nn.Module):
         return lambda batch: model(batch.inputs[modality])
     return model

@@ -1,0 +1,73 @@
+"""What a term sees of a step; each forward pass is computed once, when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dsray.batch import Batch
+from dsray.protocols import Output, RowLoss
+from dsray.learning import Anchor
+
+Perturbation = Callable[[Batch, RowLoss | None], Batch]
+"""(batch, loss to climb or None for the stage's own) -> adversarial batch."""
+
+
+class Context:
+    """One batch on its way through the model.
+
+    step: step of the stage. anchors: of earlier tasks, for EWC.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batch: Batch,
+        step: int,
+        *,
+        perturbation: Perturbation | None = None,
+        climbs_divergence: bool = False,
+        anchors: list[Anchor] | None = None,
+        clean: Output | None = None,
+    ):
+        self.model, self.batch, self.step = model, batch, step
+        self.anchors = anchors or []
+        self._perturbation, self._climbs_divergence = perturbation, climbs_divergence
+        if clean is not None:
+            self.__dict__["clean"] = clean
+
+    @cached_property
+    def clean(self) -> Output:
+        """The model's output on the batch as it came."""
+        return self.model(self.batch.inputs, self.batch.present)
+
+    @cached_property
+    def adversarial_batch(self) -> Batch:
+        """The batch after the stage's attack; the batch itself at epsilon 0."""
+        if self._perturbation is None:
+            raise RuntimeError("a term asked for adversarial rows in a stage without a perturbation")
+        return self._perturbation(self.batch, self._divergence() if self._climbs_divergence else None)
+
+    @cached_property
+    def adversarial(self) -> Output:
+        """The model's output on the adversarial rows."""
+        batch = self.adversarial_batch
+        return self.clean if batch is self.batch else self.model(batch.inputs, batch.present)
+
+    def expert_load(self) -> Tensor:
+        """(blocks, experts) int64: choices of the experts in all passes made by terms (never in the attack's)."""
+        loads = [self.__dict__[name].expert_load for name in ("clean", "adversarial") if name in self.__dict__]
+        return torch.stack(loads).sum(0)
+
+    def _divergence(self) -> RowLoss:
+        """KL(clean answer || answer), what TRADES climbs; the clean side is fixed."""
+        clean = self.clean.logits.detach().softmax(-1)
+
+        def loss(logits: Tensor, target: Tensor) -> Tensor:
+            return F.kl_div(logits.log_softmax(-1), clean, reduction="none").sum(-1)
+
+        return loss

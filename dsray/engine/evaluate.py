@@ -1,0 +1,83 @@
+"""Evaluation: answers of a model on rows, and the field's metrics of them (torchmetrics)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics.functional.classification import (
+    multiclass_calibration_error,
+    multiclass_f1_score,
+    multiclass_recall,
+)
+
+from dsray.batch import Batch
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers on n rows, all on the CPU.
+
+    logits (n, classes), target (n,), rows (n,), blocks_run (n,) int64, expert_load (blocks, experts) int64,
+    blocks: depth of the whole trunk.
+    """
+
+    logits: Tensor
+    target: Tensor
+    rows: Tensor
+    blocks_run: Tensor
+    expert_load: Tensor
+    blocks: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of rows whose largest logit is the target, in [0, 1]."""
+        return float((self.logits.argmax(-1) == self.target).double().mean())
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return float(F.cross_entropy(self.logits, self.target))
+
+    @property
+    def skip_rate(self) -> float:
+        """Share of the trunk's blocks that were not computed, in [0, 1]."""
+        return 1 - float(self.blocks_run.double().mean()) / self.blocks
+
+    def metrics(self) -> dict[str, float]:
+        """accuracy, balanced_accuracy (mean recall of the classes that occur), macro_f1, calibration_error (15 bins)."""
+        classes = self.logits.shape[-1]
+        recall = multiclass_recall(self.logits, self.target, classes, average="none")
+        occurs = torch.bincount(self.target, minlength=classes) > 0
+        return {
+            "accuracy": self.accuracy,
+            "balanced_accuracy": float(recall[occurs].double().mean()),
+            "macro_f1": float(multiclass_f1_score(self.logits, self.target, classes, average="macro")),
+            "calibration_error": float(
+                multiclass_calibration_error(self.logits.softmax(-1), self.target, classes, n_bins=15)
+            ),
+            "loss": self.loss,
+        }
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, batches: Iterable[Batch], *, full: bool = False) -> Evaluation:
+    """The model's answers in evaluation mode; `full` runs every block for every row. Training mode is restored."""
+    was_training = model.training
+    model.eval()
+    try:
+        pairs = [(model(b.inputs, b.present, full=full), b) for b in batches]
+    finally:
+        model.train(was_training)
+    outputs = [output for output, _ in pairs]
+    return Evaluation(
+        logits=torch.cat([o.logits.float().cpu() for o in outputs]),
+        target=torch.cat([b.target.cpu() for _, b in pairs]),
+        rows=torch.cat([b.rows.cpu() for _, b in pairs]),
+        blocks_run=torch.cat([o.blocks_run.cpu() for o in outputs]),
+        expert_load=torch.stack([o.expert_load.cpu() for o in outputs]).sum(0),
+        blocks=outputs[0].expert_load.shape[0],
+    )

@@ -1,0 +1,44 @@
+"""Stage: what is true for the next N steps. An experiment compiles to a flat list of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dsray.attacks import AnyAttack
+from dsray.base import Config
+from dsray.engine.actions import AnyAction
+from dsray.engine.policies import AnyPolicy
+from dsray.engine.rows import Replay, RowFilter
+from dsray.engine.terms import AnyTerm
+from dsray.optim import AnyOptimizer, Pattern, Rates
+from dsray.schedules import AnySchedule
+
+
+class Perturb(Config):
+    """The attack that every batch of a stage is put through, on the device, before the forward pass."""
+
+    attack: AnyAttack
+    epsilon: AnySchedule = Field(description="radius in input-range units over the stage")
+    climbs: Literal["cross_entropy", "clean_divergence"] = Field(
+        "cross_entropy", description="what the attack maximises: the loss, or the divergence from the clean answer"
+    )
+
+
+class Stage(Config):
+    """One stretch of training under one regime."""
+
+    name: str = Field(description='path of the regime, e.g. "task2/unfreeze1/pgd"')
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1, description="rows of a global batch")
+    rows: RowFilter = RowFilter()
+    replay: Replay | None = None
+    trainable: tuple[Pattern, ...] = ("*",)
+    optimizer: AnyOptimizer
+    rates: Rates
+    perturb: Perturb | None = None
+    terms: tuple[AnyTerm, ...] = Field(min_length=1)
+    policies: tuple[AnyPolicy, ...] = ()
+    on_enter: tuple[AnyAction, ...] = ()
+    on_exit: tuple[AnyAction, ...] = ()

@@ -1,0 +1,91 @@
+"""TrainState: all that a resumed run needs, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dsray.learning import Anchor, ReplayMemory
+from dsray.optim import load_named_state, named_state
+
+
+@dataclass
+class TrainState:
+    """Model and everything that grows while it learns. Randomness needs no state: it is a function of the step.
+
+    stage, step: position in the list of stages and inside the stage. history: validation lines of the current stage,
+    what policies decide on. executed: the stages as they really ran. task_accuracy: row i, accuracy on tasks 0..i
+    after task i. optimizer_memory: optimiser tensors of parameters that the current optimiser does not hold.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer | None = None
+    stage: int = 0
+    step: int = 0
+    global_step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    executed: list[dict[str, Any]] = field(default_factory=list)
+    anchors: list[Anchor] = field(default_factory=list)
+    memory: ReplayMemory = field(default_factory=lambda: ReplayMemory(0))
+    task_accuracy: list[list[float]] = field(default_factory=list)
+    optimizer_memory: dict[str, Tensor] = field(default_factory=dict)
+
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and plain values for `save_checkpoint`."""
+        tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"optimizer/{k}": v for k, v in self._optimizer_tensors().items()}
+        for i, anchor in enumerate(self.anchors):
+            tensors |= {f"anchor{i}/value/{k}": v for k, v in anchor.values.items()}
+            tensors |= {f"anchor{i}/fisher/{k}": v for k, v in anchor.fisher.items()}
+        plain = {
+            "stage": self.stage,
+            "step": self.step,
+            "global_step": self.global_step,
+            "history": self.history,
+            "executed": self.executed,
+            "anchors": len(self.anchors),
+            "memory": {"size": self.memory.size, "tasks": [t.tolist() for t in self.memory.tasks]},
+            "task_accuracy": self.task_accuracy,
+        }
+        return tensors, plain
+
+    def load_state_dict(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+        """Put back what `state_dict` gave; the optimiser is filled when its stage builds it."""
+        self.model.load_state_dict(_under(tensors, "model/"))
+        device = next(self.model.parameters()).device
+        self.optimizer_memory = _under(tensors, "optimizer/")
+        self.optimizer = None
+        self.anchors = [
+            Anchor(
+                {k: v.to(device) for k, v in _under(tensors, f"anchor{i}/value/").items()},
+                {k: v.to(device) for k, v in _under(tensors, f"anchor{i}/fisher/").items()},
+            )
+            for i in range(plain["anchors"])
+        ]
+        memory = plain["memory"]
+        self.memory = ReplayMemory(memory["size"], [np.array(t, np.int64) for t in memory["tasks"]])
+        self.stage, self.step, self.global_step = plain["stage"], plain["step"], plain["global_step"]
+        self.history, self.executed = list(plain["history"]), list(plain["executed"])
+        self.task_accuracy = [list(row) for row in plain["task_accuracy"]]
+
+    def renew_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Use `optimizer`, with the state last kept for each of its parameters (frozen ones stay remembered)."""
+        self.optimizer_memory = self._optimizer_tensors()
+        load_named_state(optimizer, self.optimizer_memory)
+        self.optimizer = optimizer
+
+    def forget_optimizer(self) -> None:
+        """Let the next stage start with a fresh optimiser."""
+        self.optimizer, self.optimizer_memory = None, {}
+
+    def _optimizer_tensors(self) -> dict[str, Tensor]:
+        return self.optimizer_memory | (named_state(self.optimizer) if self.optimizer else {})
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

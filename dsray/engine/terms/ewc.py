@@ -1,0 +1,29 @@
+"""Elastic weight consolidation as a term (Kirkpatrick et al. 2017)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from dsray.engine.context import Context
+from dsray.engine.terms.term import TermConfig
+from dsray.learning import ewc_penalty
+from dsray.protocols import Term
+
+
+class EwcConfig(TermConfig):
+    """strength x sum of 1/2 F (theta - theta*)^2 over the anchors of earlier tasks; 0 before the first."""
+
+    kind: Literal["ewc"] = "ewc"
+    strength: float = Field(100.0, gt=0, description="lambda of the paper")
+
+    def build(self) -> Term:
+        def term(context: Context) -> Tensor:
+            rows = context.batch.target.new_zeros(len(context.batch), dtype=context.clean.logits.dtype)
+            if not context.anchors:
+                return rows
+            return rows + self.strength * ewc_penalty(dict(context.model.named_parameters()), context.anchors)
+
+        return term

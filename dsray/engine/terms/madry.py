@@ -1,0 +1,35 @@
+"""Adversarial training (Madry et al. 2018), with a share of clean loss."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from dsray.engine.context import Context
+from dsray.engine.terms.term import TermConfig, supervised
+from dsray.protocols import Term
+
+
+class MadryConfig(TermConfig):
+    """(1 - clean_share) x loss on adversarial rows + clean_share x loss on the same rows unperturbed."""
+
+    kind: Literal["madry"] = "madry"
+    clean_share: float = Field(0.5, ge=0, lt=1, description="share of the loss on clean rows")
+    exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
+
+    @property
+    def needs_adversarial(self) -> bool:
+        return True
+
+    def build(self) -> Term:
+        def term(context: Context) -> Tensor:
+            target = context.batch.target
+            loss = supervised(context.adversarial, target, exit_weight=self.exit_weight)
+            if self.clean_share == 0:
+                return loss
+            clean = supervised(context.clean, target, exit_weight=self.exit_weight)
+            return (1 - self.clean_share) * loss + self.clean_share * clean
+
+        return term

@@ -1,0 +1,28 @@
+"""The task itself: cross-entropy on clean rows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from dsray.engine.context import Context
+from dsray.engine.terms.term import TermConfig, supervised
+from dsray.protocols import Term
+
+
+class TaskConfig(TermConfig):
+    """Cross-entropy of the final answer and of every early exit."""
+
+    kind: Literal["task"] = "task"
+    exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over the other classes")
+
+    def build(self) -> Term:
+        def term(context: Context) -> Tensor:
+            return supervised(
+                context.clean, context.batch.target, exit_weight=self.exit_weight, smoothing=self.label_smoothing
+            )
+
+        return term

@@ -1,0 +1,40 @@
+"""What all terms share: a weight that is a schedule, and the supervised loss over all exits."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from dsray.base import Plugin
+from dsray.protocols import Output, Term
+from dsray.schedules import AnySchedule, ConstantConfig
+
+
+class TermConfig(Plugin):
+    """Base of all terms. `needs_adversarial` says whether the stage must have a perturbation."""
+
+    weight: AnySchedule = Field(ConstantConfig(value=1.0), description="factor on the loss over the stage")
+
+    def build(self) -> Term:
+        """The term itself."""
+        raise NotImplementedError
+
+    @property
+    def needs_adversarial(self) -> bool:
+        """True when the term reads adversarial rows."""
+        return False
+
+
+def supervised(output: Output, target: Tensor, *, exit_weight: float, smoothing: float = 0.0) -> Tensor:
+    """(batch,): cross-entropy of the final answer plus `exit_weight` times that of each early exit, normalised.
+
+    Deep supervision (Lee et al. 2015) teaches every exit to answer on its own.
+    """
+    final = F.cross_entropy(output.logits, target, reduction="none", label_smoothing=smoothing)
+    early = output.exits[:-1]
+    if not early or exit_weight == 0:
+        return final
+    for logits in early:
+        final = final + exit_weight * F.cross_entropy(logits, target, reduction="none", label_smoothing=smoothing)
+    return final / (1 + exit_weight * len(early))

@@ -1,0 +1,47 @@
+"""TRADES (Zhang et al. 2019): clean loss plus divergence between the clean and the adversarial answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from dsray.engine.context import Context
+from dsray.engine.terms.term import TermConfig, supervised
+from dsray.protocols import Output, Term
+
+
+class TradesConfig(TermConfig):
+    """Cross-entropy on clean rows + beta x KL(clean answer || adversarial answer), at every exit."""
+
+    kind: Literal["trades"] = "trades"
+    beta: float = Field(4.0, gt=0, description="weight of the divergence; larger is more robust and less accurate")
+    exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
+
+    @property
+    def needs_adversarial(self) -> bool:
+        return True
+
+    def build(self) -> Term:
+        def term(context: Context) -> Tensor:
+            clean = supervised(context.clean, context.batch.target, exit_weight=self.exit_weight)
+            return clean + self.beta * _divergence(context.clean, context.adversarial, self.exit_weight)
+
+        return term
+
+
+def _divergence(clean: Output, adversarial: Output, exit_weight: float) -> Tensor:
+    """(batch,): KL(clean || adversarial) over the final answer and the exits, weighted as `supervised` does."""
+    total = _kl(clean.logits, adversarial.logits)
+    early = list(zip(clean.exits[:-1], adversarial.exits[:-1], strict=True))
+    for c, a in early:
+        total = total + exit_weight * _kl(c, a)
+    return total / (1 + exit_weight * len(early))
+
+
+def _kl(clean: Tensor, adversarial: Tensor) -> Tensor:
+    return F.kl_div(
+        adversarial.log_softmax(-1), clean.log_softmax(-1), reduction="none", log_target=True
+    ).sum(-1)

@@ -1,0 +1,111 @@
+"""What the loop knows of the world, and the implementation for one process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from dsray.augment import AugmentConfig, augment
+from dsray.batch import Batch
+from dsray.checkpoint import save_checkpoint
+from dsray.data import Prepared, to_batch
+from dsray.engine.rows import Plan
+
+if TYPE_CHECKING:
+    from dsray.engine.state import TrainState
+
+
+class Worker(Protocol):
+    """One of `size` data-parallel workers."""
+
+    rank: int
+    size: int
+    device: torch.device
+    data: Prepared
+
+    def batches(self, plan: Plan, first: int, last: int) -> Iterator[Batch]:
+        """This worker's rows of global batches first..last-1, augmented, on the device."""
+        ...
+
+    def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
+        """Log one line of the history; with `state`, also commit a checkpoint."""
+        ...
+
+    def stop_requested(self) -> bool:
+        """True when the run should end at the next step."""
+        ...
+
+
+class LocalWorker:
+    """Everything in this process: `--local`, notebooks, trials of a sweep, tests."""
+
+    def __init__(
+        self,
+        data: Prepared,
+        augmentation: AugmentConfig,
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+        rank: int = 0,
+        size: int = 1,
+        folder: Path | None = None,
+        history: str = "history.jsonl",
+        checkpoints: str = "checkpoints",
+        on_line: Callable[[dict[str, Any]], None] | None = None,
+    ):
+        self.data, self.seed, self.rank, self.size = data, seed, rank, size
+        self.device = torch.device(device)
+        self.operations = [operation.build() for operation in augmentation.operations]
+        self.log = HistoryFile(folder / history) if folder and rank == 0 else None
+        self.checkpoints = folder / checkpoints if folder else None
+        self.on_line = on_line
+
+    def batches(self, plan: Plan, first: int, last: int) -> Iterator[Batch]:
+        for step in range(first, last):
+            rows, epochs = plan(step)
+            columns = self.data.gather(rows[self.rank :: self.size], epochs[self.rank :: self.size])
+            yield to_batch(augment(columns, self.operations, self.seed), self.data.schema).to(self.device)
+
+    def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
+        if self.log:
+            self.log.append(metrics)
+        if self.on_line:
+            self.on_line(metrics)
+        if state is not None and self.checkpoints and self.rank == 0:
+            save_checkpoint(self.checkpoints, state.global_step, *state.state_dict())
+
+    def stop_requested(self) -> bool:
+        return False
+
+
+class HistoryFile:
+    """JSON lines, one whole line a write, so that a reader that follows the file sees no torn line for long."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = path.open("a", buffering=1)
+
+    def append(self, line: dict[str, Any]) -> None:
+        self.file.write(json.dumps(line) + "\n")
+
+
+def rewind_history(path: Path, step: int) -> None:
+    """Drop the lines after `step`, and a torn last one: they will be written again by a resumed run."""
+    if not path.exists():
+        return
+    kept = []
+    for text in path.read_text().splitlines():
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            break
+        if line["step"] <= step:
+            kept.append(text + "\n")
+    aside = path.with_suffix(".tmp")
+    aside.write_text("".join(kept))
+    aside.replace(path)

@@ -1,0 +1,34 @@
+"""Patterns over parameter names: `trunk.blocks.0.*`, `head*`; the first that matches wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from dsray.base import RequestError
+
+Pattern = str
+
+
+def first_match(patterns: Sequence[Pattern], names: Iterable[str], field: str) -> dict[str, int]:
+    """Name -> index of the first pattern that matches it; names without a match are left out.
+
+    A pattern that matches no name at all is a RequestError naming `field`.
+    """
+    names = list(names)
+    for pattern in patterns:
+        if not any(matches(pattern, name) for name in names):
+            parts = sorted({name.rsplit(".", 1)[0] for name in names})
+            raise RequestError(f"{field}: pattern '{pattern}' matches no parameter; modules are {', '.join(parts)}")
+    found = {name: next((i for i, p in enumerate(patterns) if matches(p, name)), None) for name in names}
+    return {name: i for name, i in found.items() if i is not None}
+
+
+def matches(pattern: Pattern, name: str) -> bool:
+    """A pattern names a parameter when it matches it as a glob or names a module above it."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name, pattern + ".*")
+
+
+def trainable_names(patterns: Sequence[Pattern], names: Iterable[str], field: str = "trainable") -> set[str]:
+    """The parameters that learn under `patterns`."""
+    return set(first_match(patterns, names, field))
