@@ -1,0 +1,255 @@
+"""The record: one folder that holds everything a run has to say about itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from dsray.base import RequestError, nearest
+
+FORMAT = 1
+_REQUIRED = ("experiment.yaml", "manifest.json")
+_changing = threading.Lock()
+
+
+class Record:
+    """One run folder; its properties read the files as they are now.
+
+    Make one with `create`, `create_at` or `open`. Files are written aside, flushed and renamed, so a reader and a
+    killed process never see half a file.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @classmethod
+    def create(cls, root: Path, name: str, experiment_yaml: str, manifest: Mapping[str, Any]) -> Self:
+        """A new folder `root/name`, or the first free of `name-2`, `name-3`, ...; `root/latest` then points to it."""
+        if not re.fullmatch(r"[\w][\w.+-]*", name) or name == "latest":
+            raise RequestError(f"name: '{name}' cannot name a folder; use letters, digits, '-', '_' and '.'")
+        root = Path(root)
+        _make_folder(root, "runs folder")
+        path = _claim(root, name)
+        record = cls(path)._begin(experiment_yaml, manifest)
+        aside = root / f".latest-{uuid.uuid4().hex[:8]}"
+        aside.symlink_to(path.name)
+        os.replace(aside, root / "latest")
+        return record
+
+    @classmethod
+    def create_at(cls, path: Path, experiment_yaml: str, manifest: Mapping[str, Any]) -> Self:
+        """A new record at exactly `path`, which must be absent or empty."""
+        path = Path(path)
+        _make_folder(path, "out")
+        if any(path.iterdir()):
+            raise RequestError(f"out: {path} is not empty; give a new folder or --resume")
+        return cls(path)._begin(experiment_yaml, manifest)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """The record at `path` (`runs/quickstart`, `runs/latest`); refused when it is not one."""
+        path = Path(path)
+        if not path.exists():
+            raise RequestError(f"record: {path} does not exist; {_records_beside(path)}")
+        if path.is_symlink():
+            path = path.parent / path.readlink()
+        missing = [name for name in _REQUIRED if not (path / name).is_file()]
+        if missing:
+            raise RequestError(f"record: {path} is not a run folder ({' and '.join(missing)} missing); give runs/NAME")
+        record = cls(path)
+        found = record.manifest.get("format")
+        if found != FORMAT:
+            raise RequestError(f"record: {path} has format {found!r}; this version of dsray reads format {FORMAT}")
+        return record
+
+    @property
+    def name(self) -> str:
+        """The folder's name, `quickstart-2`."""
+        return self.path.name or self.path.resolve().name
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Reproducible figures by flat name; accuracies are fractions in [0, 1]. Empty before the first."""
+        return self.read_json("metrics.json") or {}
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds and rates by flat name: what differs from run to run."""
+        return self.read_json("timings.json") or {}
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Versions, seed, host, command, data fingerprint."""
+        return self.read_json("manifest.json") or {}
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """`state` (running, done, failed), the `steps` finished so far, and the `error` of a failed run."""
+        return self.read_json("status.json") or {"state": "running", "steps": {}, "error": None}
+
+    @property
+    def experiment_text(self) -> str:
+        """The fully resolved experiment as YAML."""
+        return (self.path / "experiment.yaml").read_text(encoding="utf-8")
+
+    def read_json(self, name: str) -> Any:
+        """The content of a JSON file of the record, or None when it does not exist."""
+        try:
+            text = (self.path / name).read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise RequestError(
+                f"record: {self.path / name} is not valid JSON ({error}); restore or delete it"
+            ) from None
+
+    def write_json(self, name: str, content: Any) -> Path:
+        """Write `content` as JSON: sorted keys, shortest exact floats, and null for numbers that are not finite."""
+        text = json.dumps(_plain(content), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+        return self.write_text(name, text + "\n")
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a file of the record in one step: aside, flush, rename."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.parent / f".{path.name}-{uuid.uuid4().hex[:8]}"
+        try:
+            with aside.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+        return path
+
+    def update_metrics(self, figures: Mapping[str, float]) -> None:
+        """Add figures to `metrics.json`; only what is the same when the run is repeated belongs here."""
+        self._update("metrics.json", figures)
+
+    def update_timings(self, figures: Mapping[str, float]) -> None:
+        """Add seconds and rates to `timings.json`."""
+        self._update("timings.json", figures)
+
+    def set_step(self, step: str, state: str) -> None:
+        """Note that a step of the run is now `running`, `done` or `failed`; a resumed run skips those that are done."""
+        with _changing:
+            status = self.status
+            self.write_json("status.json", {**status, "steps": {**status["steps"], step: state}})
+
+    def finish(self) -> None:
+        """Mark the run as done."""
+        self._set_state("done", None)
+
+    def fail(self, error: BaseException | str) -> None:
+        """Mark the run as failed, with the reason as one line."""
+        self._set_state("failed", " ".join(str(error).split()) or type(error).__name__)
+
+    def resume(self) -> None:
+        """Mark the run as running again; finished steps stay finished."""
+        self._set_state("running", None)
+
+    def history(self, name: str = "history.jsonl") -> list[dict[str, Any]]:
+        """The lines of a training history in order of step.
+
+        A line torn by a kill is left out, and what a resumed run did again replaces what it had logged before.
+        """
+        try:
+            text = (self.path / name).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        return _latest([line for line in map(_parse, text.split("\n")) if line is not None])
+
+    def _begin(self, experiment_yaml: str, manifest: Mapping[str, Any]) -> Self:
+        self.write_json("status.json", {"state": "running", "steps": {}, "error": None})
+        self.write_text("experiment.yaml", experiment_yaml)
+        self.write_json("manifest.json", {**manifest, "format": FORMAT})
+        return self
+
+    def _update(self, name: str, figures: Mapping[str, float]) -> None:
+        with _changing:
+            self.write_json(name, {**(self.read_json(name) or {}), **figures})
+
+    def _set_state(self, state: str, error: str | None) -> None:
+        with _changing:
+            self.write_json("status.json", {**self.status, "state": state, "error": error})
+
+
+def _make_folder(path: Path, field: str) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"{field}: cannot make the folder {path} ({error.strerror}); give another path") from None
+
+
+def _claim(root: Path, name: str) -> Path:
+    """The first free name; mkdir decides, so two runs that start together get two folders."""
+    number = 1
+    while True:
+        path = root / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise RequestError(f"runs folder: cannot write in {root} ({error.strerror}); give another path") from None
+
+
+def _records_beside(path: Path) -> str:
+    try:
+        names = sorted(p.name for p in path.parent.iterdir() if (p / "manifest.json").is_file())
+    except OSError:
+        names = []
+    return nearest(path.name, names) if names else "make one with dsray run"
+
+
+def _plain(value: Any) -> Any:
+    """`value` in JSON's own types: numpy and torch numbers unwrapped, paths as text, NaN and infinities as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, str | int | None):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        parsed = json.loads(line)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _latest(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept: dict[tuple[Any, ...], dict[str, Any]] = {}
+    reached = -1
+    for number, line in enumerate(lines):
+        step = line.get("step")
+        if not isinstance(step, int):
+            kept[("line", number)] = line
+            continue
+        if step < reached:
+            kept = {
+                key: old for key, old in kept.items() if not isinstance(old.get("step"), int) or old["step"] <= step
+            }
+        reached = step
+        kept[(step, line.get("kind"), line.get("stage"), line.get("event"))] = line
+    return list(kept.values())
