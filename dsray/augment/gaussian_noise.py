@@ -1,0 +1,41 @@
+"""Gaussian noise on every pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field
+
+from dsray.augment.operation import OperationConfig
+from dsray.noise import normal
+
+if TYPE_CHECKING:
+    from dsray.protocols import Columns
+
+
+class GaussianNoiseConfig(OperationConfig):
+    """Adds normal noise to the image."""
+
+    kind: Literal["gaussian_noise"] = "gaussian_noise"
+    sigma: float = Field(0.1, gt=0, le=1, description="standard deviation; 1 is from black to white")
+
+    def make(self) -> GaussianNoise:
+        return GaussianNoise(self.sigma)
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """image + sigma * noise, a fresh draw for each row and epoch; the result is clipped to [0, 1]."""
+
+    sigma: float
+
+    def __call__(self, columns: Columns, key: int) -> Columns:
+        if "image" not in columns:
+            return columns
+        image = columns["image"]
+        noisy = normal(key, columns["row"], columns["epoch"], image.shape[1:])
+        noisy *= np.float32(self.sigma)
+        noisy += image
+        return {**columns, "image": np.clip(noisy, 0, 1, out=noisy)}

@@ -1,0 +1,37 @@
+"""Rows: sources, preparation, order, collation, and raw instances of a request."""
+
+from dsray.data.collate import to_batch
+from dsray.data.config import AnySource, DataConfig, ImageColumn, TextColumn
+from dsray.data.digits import DigitsConfig
+from dsray.data.files import read_rows
+from dsray.data.instances import columns_of
+from dsray.data.order import draw, draw_range, steps_of
+from dsray.data.parquet import ParquetConfig
+from dsray.data.pipeline import fit_schema, prepare_table
+from dsray.data.prepare import fingerprint_of, prepare
+from dsray.data.prepared import Prepared, assemble
+from dsray.data.source import SourceConfig
+from dsray.data.tables import load_tables
+
+__all__ = [
+    "AnySource",
+    "DataConfig",
+    "DigitsConfig",
+    "ImageColumn",
+    "ParquetConfig",
+    "Prepared",
+    "SourceConfig",
+    "TextColumn",
+    "assemble",
+    "columns_of",
+    "draw",
+    "draw_range",
+    "fingerprint_of",
+    "fit_schema",
+    "load_tables",
+    "prepare",
+    "prepare_table",
+    "read_rows",
+    "steps_of",
+    "to_batch",
+]

@@ -1,0 +1,53 @@
+"""Class names and targets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dsray.base import RequestError
+
+_MOST = 10_000
+
+
+def as_names(column: pa.ChunkedArray) -> pa.Array:
+    """The values of a label column as text; null stays null."""
+    values = column.combine_chunks()
+    return values.cast(pa.string())
+
+
+def class_names(column: pa.ChunkedArray, label: str) -> tuple[str, ...]:
+    """The classes of the training rows: numbers in order of value, then words in order of letters."""
+    if column.null_count:
+        raise RequestError(f"data.label: column '{label}' is null in {column.null_count} training rows; remove them")
+    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+        raise RequestError(f"data.label: column '{label}' holds {column.type}; needs whole numbers, booleans or words")
+    names = pc.unique(as_names(column)).to_pylist()
+    if not 2 <= len(names) <= _MOST or (pa.types.is_floating(column.type) and not _whole(column)):
+        raise RequestError(
+            f"data.label: column '{label}' holds {len(names)} different values ({column.type}); "
+            f"needs 2 to {_MOST:,} classes"
+        )
+    return tuple(sorted(names, key=_numbers_first))
+
+
+def _whole(column: pa.ChunkedArray) -> bool:
+    return bool(pc.all(pc.equal(column, pc.round(column))).as_py())
+
+
+def _numbers_first(name: str) -> tuple[bool, float, str]:
+    try:
+        return False, float(name), name
+    except ValueError:
+        return True, 0.0, name
+
+
+def encode_label(table: pa.Table, label: str, classes: tuple[str, ...]) -> pa.Table:
+    """Adds `target` int64: the index of the class, -1 for null, for an unknown class and where there is no label."""
+    target = np.full(len(table), -1, dtype=np.int64)
+    if f"raw.{label}" in table.column_names:
+        names = as_names(table.column(f"raw.{label}"))
+        found = pc.index_in(names, value_set=pa.array(classes, pa.string()), skip_nulls=True)
+        target = found.fill_null(-1).to_numpy().astype(np.int64)
+    return table.append_column("target", pa.array(target))

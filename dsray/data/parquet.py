@@ -1,0 +1,81 @@
+"""Parquet files or folders of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from dsray.base import RequestError
+from dsray.data.source import SPLITS, SourceConfig
+
+
+class ParquetConfig(SourceConfig):
+    """One Parquet file, or a folder of them, per split. Environment variables in a path are expanded."""
+
+    kind: Literal["parquet"] = "parquet"
+    train: str = Field(description="file or folder with the training rows; $DSRAY_DATA and ~ are expanded")
+    test: str = Field(description="file or folder with the test rows")
+    validation: str | None = Field(None, description="file or folder; without it, training rows are held out")
+
+    def tables(self) -> dict[str, pa.Table]:
+        return {split: read_parquet(self._path(split), f"data.source.{split}") for split in self._splits()}
+
+    def fingerprint(self) -> str:
+        content = hashlib.blake2b(digest_size=16)
+        for split in self._splits():
+            for file in parquet_files(self._path(split), f"data.source.{split}"):
+                with file.open("rb") as opened:
+                    digest = hashlib.file_digest(opened, "blake2b").hexdigest()
+                content.update(f"{split} {file.name} {digest}\n".encode())
+        return content.hexdigest()
+
+    def _splits(self) -> list[str]:
+        return [split for split in SPLITS if getattr(self, split) is not None]
+
+    def _path(self, split: str) -> Path:
+        return expand(getattr(self, split), f"data.source.{split}")
+
+
+def expand(text: str, field: str) -> Path:
+    """A path with its environment variables and ~ filled in; a variable that is not set is a RequestError."""
+    path = os.path.expandvars(os.path.expanduser(text))
+    if "$" in path:
+        raise RequestError(
+            f"{field}: '{text}' names an environment variable that is not set; export it or write it out"
+        )
+    return Path(path)
+
+
+def parquet_files(path: Path, field: str) -> list[Path]:
+    """The file itself, or the Parquet files under the folder in order of name."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise RequestError(f"{field}: '{path}' does not exist; needs a Parquet file or a folder of them")
+    found = sorted(path.rglob("*.parquet"))
+    if not found:
+        raise RequestError(f"{field}: no *.parquet in folder '{path}'; needs a Parquet file or a folder of them")
+    return found
+
+
+def read_parquet(path: Path, field: str) -> pa.Table:
+    """All rows of a file or a folder; `field` names the request in errors."""
+    tables = []
+    for file in parquet_files(path, field):
+        try:
+            tables.append(pq.ParquetFile(file).read().replace_schema_metadata(None))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise RequestError(f"{field}: '{file}' is not a Parquet file ({str(error).split('.')[0]})") from None
+    try:
+        table = pa.concat_tables(tables)
+    except pa.ArrowInvalid:
+        raise RequestError(f"{field}: the files of folder '{path}' have different columns") from None
+    if not len(table):
+        raise RequestError(f"{field}: '{path}' has no rows")
+    return table

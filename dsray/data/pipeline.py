@@ -1,0 +1,48 @@
+"""The deterministic part of the pipeline: raw tables -> what the model reads. Runs once and is cached."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from dsray.data.config import DataConfig
+from dsray.data.images import encode_images
+from dsray.data.labels import class_names, encode_label
+from dsray.data.tokens import encode_text, learn_tokenizer, load_tokenizer
+from dsray.schema import ImageSpec, Schema, TextSpec
+
+
+def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
+    """What can only be known from the training rows: the class names and the tokeniser."""
+    image = text = None
+    if config.image is not None:
+        image = ImageSpec(
+            column=config.image.column,
+            channels=config.image.channels,
+            height=config.image.height,
+            width=config.image.width,
+        )
+    if config.text is not None:
+        words = train.column(config.text.column).drop_null().to_pylist()
+        tokenizer = learn_tokenizer(words, config.text.vocabulary)
+        text = TextSpec(
+            column=config.text.column,
+            length=config.text.length,
+            vocabulary=load_tokenizer(tokenizer).get_vocab_size(),
+            tokenizer=tokenizer,
+        )
+    classes = class_names(train.column(config.label), config.label)
+    return Schema(image=image, text=text, label=config.label, classes=classes)
+
+
+def prepare_table(table: pa.Table, schema: Schema) -> pa.Table:
+    """Decode, resize, tokenise and encode the label of any block of rows; the rows keep their order.
+
+    Adds `image` (fixed-size list uint8: channel, height, width), `text` (fixed-size list int64), `present.image`,
+    `present.text` (bool) and `target` (int64). The columns of `table` are kept as `raw.NAME`, but for the image.
+    """
+    table = table.rename_columns([f"raw.{name}" for name in table.column_names])
+    if schema.image is not None:
+        table = encode_images(table, schema.image).drop_columns([f"raw.{schema.image.column}"])
+    if schema.text is not None:
+        table = encode_text(table, schema.text)
+    return encode_label(table, schema.label, schema.classes)

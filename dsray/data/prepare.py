@@ -1,0 +1,44 @@
+"""The whole preparation in one process, through the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from dsray.data.config import DataConfig
+from dsray.data.pipeline import fit_schema, prepare_table
+from dsray.data.prepared import Prepared, assemble, is_whole
+from dsray.data.tables import load_tables
+
+FORMAT = 1
+"""To be raised whenever the code gives other prepared rows for the same source and configuration."""
+
+
+def fingerprint_of(config: DataConfig, seed: int = 0) -> str:
+    """The name of the prepared rows: 32 hex digits of source content, `data` section, seed of the held-out rows."""
+    about = {
+        "format": FORMAT,
+        "source": config.source.fingerprint(),
+        "data": config.model_dump(mode="json", exclude={"source"}),
+        "seed": seed,
+    }
+    return hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0) -> Prepared:
+    """The prepared rows, from `cache`/FINGERPRINT where they are there already.
+
+    seed: decides which training rows are held out where the source has no validation split.
+    """
+    fingerprint = fingerprint_of(config, seed)
+    folder = cache / fingerprint if cache is not None else None
+    if folder is not None and is_whole(folder):
+        return Prepared.load(folder)
+    tables = load_tables(config, seed)
+    schema = fit_schema(config, tables["train"])
+    prepared = assemble(schema, {s: prepare_table(t, schema) for s, t in tables.items()}, config, fingerprint)
+    if folder is None:
+        return prepared
+    prepared.save(folder)
+    return Prepared.load(folder)

@@ -1,0 +1,86 @@
+"""Raw tables of the three splits, checked against the configuration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from dsray.base import RequestError, nearest
+from dsray.data.config import DataConfig
+from dsray.data.source import SPLITS
+from dsray.noise import key_of
+
+
+def load_tables(config: DataConfig, seed: int = 0) -> dict[str, pa.Table]:
+    """`train`, `validation` and `test` with the columns in use.
+
+    seed: decides which training rows are held out where the source has no validation split.
+    """
+    tables = config.source.tables()
+    for split, table in tables.items():
+        check_columns(config, table, split)
+    if "validation" not in tables:
+        tables["train"], tables["validation"] = hold_out(tables["train"], config, seed)
+    wanted = _columns(config)
+    return {split: tables[split].select(wanted) for split in SPLITS}
+
+
+def _columns(config: DataConfig) -> list[str]:
+    inputs = [part.column for part in (config.image, config.text) if part is not None]
+    return list(dict.fromkeys([*inputs, config.label, *config.show]))
+
+
+def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
+    """Every column that the configuration names exists in `table` and is of the right type, or a RequestError."""
+    named = {"data.label": config.label}
+    if config.image is not None:
+        named["data.image.column"] = config.image.column
+    if config.text is not None:
+        named["data.text.column"] = config.text.column
+    if config.group is not None and split == "train":
+        named["data.group"] = config.group
+    named |= {f"data.show.{i}": name for i, name in enumerate(config.show)}
+    for field, name in named.items():
+        if name not in table.column_names:
+            hint = nearest(name, table.column_names)
+            raise RequestError(f"{field}: the {split} rows have no column '{name}'; {hint}")
+    if config.image is not None and not holds_images(table.schema.field(config.image.column).type):
+        found = table.schema.field(config.image.column).type
+        raise RequestError(f"data.image.column: '{config.image.column}' holds {found}; needs PNG or JPEG bytes")
+    if config.text is not None and not holds_text(table.schema.field(config.text.column).type):
+        found = table.schema.field(config.text.column).type
+        raise RequestError(f"data.text.column: '{config.text.column}' holds {found}; needs text")
+
+
+def holds_images(kind: pa.DataType) -> bool:
+    """Bytes, or a struct with the bytes in a field of that name."""
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and holds_images(kind.field("bytes").type)
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+def holds_text(kind: pa.DataType) -> bool:
+    """Strings, dictionary-encoded or not."""
+    if pa.types.is_dictionary(kind):
+        return holds_text(kind.value_type)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def hold_out(train: pa.Table, config: DataConfig, seed: int) -> tuple[pa.Table, pa.Table]:
+    """(remaining training rows, held-out rows): `config.validation` of the rows, whole groups at a time.
+
+    The rows of both keep their order.
+    """
+    groups = np.arange(len(train))
+    if config.group is not None:
+        column = train.column(config.group).combine_chunks()
+        groups = column.dictionary_encode(null_encoding="encode").indices.to_numpy()
+    sizes = np.bincount(groups)
+    if len(sizes) < 2:
+        what = f"column '{config.group}' has one value only" if config.group else f"{len(train)} training row"
+        raise RequestError(f"data.{'group' if config.group else 'source'}: {what}; nothing can be held out")
+    order = np.random.default_rng([seed, key_of("validation")]).permutation(len(sizes))
+    before = np.cumsum(sizes[order]) - sizes[order]
+    chosen = order[:-1][before[:-1] < config.validation * len(train)]
+    held = np.isin(groups, chosen)
+    return train.filter(pa.array(~held)), train.filter(pa.array(held))

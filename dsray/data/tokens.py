@@ -1,0 +1,82 @@
+"""Text -> token ids: a byte-pair tokeniser (Sennrich et al. 2016) learnt from the training rows."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from dsray.schema import TextSpec
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PADDING, UNKNOWN = 0, 1
+
+
+def learn_tokenizer(texts: Iterable[str], vocabulary: int) -> str:
+    """The tokeniser as JSON: lower case, split at spaces and punctuation, at most `vocabulary` ids.
+
+    The same texts give the same tokeniser, whatever their order.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else the library warns when the process forks
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token="[unknown]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    counted = sorted(Counter(texts).items())
+    letters: Counter[str] = Counter()
+    for text, times in counted:
+        for letter, n in Counter(text.lower()).items():
+            letters[letter] += n * times
+    # the most frequent letters are named here, since the library breaks ties between them at random
+    known = [c for c, _ in sorted(letters.items(), key=lambda item: (-item[1], item[0])) if not c.isspace()]
+    known = known[: vocabulary - 2]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=["[padding]", "[unknown]"],
+        initial_alphabet=known,
+        limit_alphabet=len(known),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((text for text, times in counted for _ in range(times)), trainer)
+    return tokenizer.to_str()
+
+
+@lru_cache(maxsize=8)
+def load_tokenizer(serialised: str) -> Tokenizer:
+    """The tokeniser behind its JSON."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(serialised)
+    tokenizer.encode_special_tokens = True  # "[padding]" in a text is ordinary text
+    return tokenizer
+
+
+def tokenise(texts: Sequence[str], spec: TextSpec) -> np.ndarray:
+    """(texts, length) int64 ids, padded with 0. A text without a single token is one unknown token."""
+    tokenizer = load_tokenizer(spec.tokenizer)
+    ids = np.full((len(texts), spec.length), PADDING, dtype=np.int64)
+    for i, encoding in enumerate(tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)):
+        found = (encoding.ids or [UNKNOWN])[: spec.length]
+        ids[i, : len(found)] = found
+    return ids
+
+
+def encode_text(table: pa.Table, spec: TextSpec) -> pa.Table:
+    """Adds `text` (fixed-size list int64) and `present.text`; null means missing: only padding."""
+    column = table.column(f"raw.{spec.column}").combine_chunks()
+    values = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    ids = np.zeros((len(values.dictionary) + 1, spec.length), dtype=np.int64)
+    ids[:-1] = tokenise(values.dictionary.to_pylist(), spec)
+    index = values.indices.fill_null(len(values.dictionary)).to_numpy()
+    text = pa.FixedSizeListArray.from_arrays(pa.array(ids[index].reshape(-1)), spec.length)
+    present = pa.array(column.is_valid().to_numpy(zero_copy_only=False))
+    return table.append_column("text", text).append_column("present.text", present)
