@@ -41,7 +41,7 @@ def make_manifest(
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit of the repository that holds `folder`, with `+dirty` when tracked files differ; None outside of one."""
+    """The commit of the repository that holds `folder`, `+dirty` when tracked files differ; None outside of one."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if not commit:
         return None

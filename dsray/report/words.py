@@ -1,0 +1,73 @@
+"""How figures are written: percent, points, seconds, sizes, and the names of things in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_QUESTIONS = {("digits", "text"): "question"}
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """0.974 -> `97.4 %`; empty for None."""
+    return "" if fraction is None else f"{fraction * 100:.{digits}f} %"
+
+
+def points(value: float) -> str:
+    """A difference in percentage points with its sign: `+0.1 points`, `0.0 points`."""
+    rounded = round(value, 1) or 0.0
+    return f"{rounded:+.1f} points" if rounded else "0.0 points"
+
+
+def seconds(value: float | None) -> str:
+    """3.21 -> `3.2 s`, 75 -> `1 min 15 s`, 7300 -> `2 h 01 min`; empty for None."""
+    if value is None:
+        return ""
+    if value < 59.95:
+        return f"{value:.1f} s" if value >= 0.95 else f"{value:.2f} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def milliseconds(value: float | None) -> str:
+    """0.431 -> `0.43 ms`; empty for None."""
+    return "" if value is None else f"{value:.3g} ms" if value < 100 else f"{value:,.0f} ms"
+
+
+def size(count: float | None) -> str:
+    """Bytes with three figures: 226118 -> `226 kB`; empty for None."""
+    if count is None:
+        return ""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.3g} {unit}"
+    return f"{count:.0f} B"
+
+
+def number(value: Any) -> str:
+    """A number as people write it: 1,100 · 0.0031 · 3.1e-06; anything else as text; empty for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def count(value: int, noun: str) -> str:
+    """`1 row`, `1,080 rows`."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def plain_name(name: str) -> str:
+    """`test_macro_f1` -> `test macro f1`."""
+    return name.replace("_", " ").replace("/", ", ")
+
+
+def hidden(metric: str, manifest: dict[str, Any]) -> str | None:
+    """`test_accuracy_without_text` -> `with the text hidden`, or the question where there is one; None for others."""
+    _, found, modality = metric.partition("test_accuracy_without_")
+    if not found:
+        return None
+    source = str(manifest.get("data", {}).get("source"))
+    return f"with the {_QUESTIONS.get((source, modality), modality)} hidden"
