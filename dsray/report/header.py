@@ -1,0 +1,99 @@
+"""The head of a report: name, state, key figures as tiles, the command that repeats the run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from dsray.report.markup import Child, Html, el
+from dsray.report.record import Record
+from dsray.report.words import count, percent, points, seconds, size
+
+
+def header(record: Record) -> list[Child]:
+    """The head card, after a banner when the run has failed."""
+    status, manifest = record.status, record.manifest
+    state = status["state"]
+    badge = el(
+        "span", state, class_=f"badge {'good' if state == 'done' else 'bad' if state == 'failed' else ''}".strip()
+    )
+    tiles = [_tile(*tile) for tile in _tiles(record)]
+    card = el(
+        "header",
+        el("p", "dsray run record", class_="eyebrow"),
+        el("div", el("h1", record.name), badge, class_="title"),
+        el("ul", (el("li", fact) for fact in _facts(manifest)), class_="facts"),
+        el("dl", tiles, class_="tiles") if tiles else el("p"),
+        _command(manifest.get("command") or []),
+        class_="card",
+    )
+    banner = (
+        el("div", el("b", "The run failed: "), status["error"], class_="card banner") if status.get("error") else None
+    )
+    return [banner, card]
+
+
+def _facts(manifest: dict[str, Any]) -> Iterator[str]:
+    try:
+        yield f"{datetime.fromisoformat(str(manifest.get('created'))):%-d %B %Y, %H:%M} UTC"
+    except ValueError:
+        yield "date unknown"
+    data = manifest.get("data") or {}
+    if data.get("rows"):
+        splits = ", ".join(f"{rows:,} {split}" for split, rows in data["rows"].items())
+        yield f"{data.get('source', 'data')}: {splits} rows"
+    if manifest.get("seed") is not None:
+        yield f"seed {manifest['seed']}"
+    versions = manifest.get("versions") or {}
+    yield from (f"{name} {versions[name]}" for name in ("torch", "ray") if versions.get(name))
+    host = manifest.get("host") or {}
+    if host.get("cpus"):
+        yield count(host["cpus"], "CPU") + (f", {host['gpu']}" if host.get("gpu") else "")
+
+
+def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
+    metrics, timings = record.metrics, record.timings
+    attack, compressed = record.read_json("attack.json") or {}, record.read_json("compressed/report.json") or {}
+    get = metrics.get
+    accuracy, plain = get("test_accuracy"), get("test_accuracy_undefended")
+    if accuracy is not None:
+        small = "on the test split" if plain is None else f"{percent(plain)} undefended"
+        yield "Accuracy", percent(accuracy), small
+    robust, twin = get("robust_accuracy"), get("robust_accuracy_undefended")
+    if robust is not None:
+        where = f"at epsilon {attack['epsilon']:g}" if "epsilon" in attack else ""
+        yield (
+            "Robust accuracy",
+            percent(robust),
+            where if twin is None else f"{percent(twin)} undefended, {where}".strip(", "),
+        )
+    if get("int8_accuracy") is not None:
+        lost = get("int8_loss_points")
+        yield "int8 accuracy", percent(get("int8_accuracy")), "" if lost is None else f"{points(-lost)} against fp32"
+    if get("size_ratio"):
+        stored = compressed.get("size_bytes_int8")
+        yield "int8 size", percent(get("size_ratio"), 0), f"of fp32{f', {size(stored)}' if stored else ''}"
+    if get("skip_rate") is not None:
+        cost = get("skip_loss_points")
+        yield "Blocks skipped", percent(get("skip_rate")), "" if cost is None else f"{points(-cost)} of accuracy"
+    if timings.get("seconds_total") is not None:
+        first = timings.get("seconds_to_first_step")
+        yield "Time", seconds(timings["seconds_total"]), "" if first is None else f"first step after {seconds(first)}"
+
+
+def _tile(label: str, big: str, small: str) -> Html:
+    return el("div", el("dt", label), el("dd", big, class_="big"), el("dd", small, class_="small"), class_="tile")
+
+
+def _command(words: list[str]) -> Html | None:
+    if not words:
+        return None
+    return el(
+        "div",
+        el("code", shlex.join(words)),
+        class_="command",
+        aria_label="the command that repeats this run",
+        role="group",
+    )

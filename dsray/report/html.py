@@ -1,0 +1,18 @@
+"""The report of a run: one self-contained HTML file made from what the record holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dsray.report.header import header
+from dsray.report.page import page
+from dsray.report.record import Record
+from dsray.report.sections import SECTIONS
+
+
+def write_report(record: Record) -> Path:
+    """Write `report.html` into the record; a section appears when its files exist. Everything is escaped."""
+    sections = [section for section in (make(record) for make in SECTIONS) if section is not None]
+    version = record.manifest.get("dsray")
+    foot = f"Made by dsray {version} from the files of {record.name}." if version else f"Made from {record.name}."
+    return record.write_text("report.html", page(f"{record.name} · dsray", header(record), sections, foot))

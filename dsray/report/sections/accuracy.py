@@ -1,0 +1,63 @@
+"""Accuracy of the models of a run side by side, with inputs hidden, under attack, by group of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dsray.report.markup import Html, el
+from dsray.report.record import Record
+from dsray.report.sections.section import Section, meter, table
+from dsray.report.words import count, hidden, number, percent, plain_name
+
+_MODELS = (("", "defended", 1), ("_undefended", "undefended", 2), ("int8", "int8", 3))
+
+
+def accuracy(record: Record) -> Section | None:
+    """From `metrics.json` (`test_accuracy` and its kin) and the groups of `evaluation.json`."""
+    metrics = record.metrics
+    if "test_accuracy" not in metrics:
+        return None
+    rows = _rows(metrics, record.read_json("attack.json") or {}, record.manifest)
+    used = [i for i in range(3) if any(values[i] is not None for _, values in rows)]
+    headings = ["", *(_heading(i, metrics) for i in used)]
+    lines = [[name, *(meter(values[i], _MODELS[i][2]) for i in used)] for name, values in rows]
+    groups = (record.read_json("evaluation.json") or {}).get("groups") or {}
+    body = [table(headings, lines), _others(metrics), *(_group(name, parts) for name, parts in groups.items())]
+    test = record.manifest.get("data", {}).get("rows", {}).get("test")
+    lead = f"On {count(test, 'test row')}, none of them used for choosing anything." if test else ""
+    return Section("accuracy", "Accuracy", el("div", body), lead)
+
+
+def _rows(
+    metrics: Mapping[str, float], attack: Mapping[str, Any], manifest: dict[str, Any]
+) -> list[tuple[str, list[float | None]]]:
+    get = metrics.get
+    rows = [("clean", [get("test_accuracy"), get("test_accuracy_undefended"), get("int8_accuracy")])]
+    if "test_accuracy_full" in metrics:
+        rows.append(("with no block skipped", [get("test_accuracy_full"), None, None]))
+    for name in sorted(metrics, reverse=True):
+        label = hidden(name, manifest)
+        if label:
+            rows.append((label, [metrics[name], None, None]))
+    if "robust_accuracy" in metrics:
+        where = f", epsilon {attack['epsilon']:g}, {count(attack['rows'], 'row')}" if "epsilon" in attack else ""
+        rows.append((f"under attack{where}", [get("robust_accuracy"), get("robust_accuracy_undefended"), None]))
+    return rows
+
+
+def _heading(model: int, metrics: Mapping[str, float]) -> str:
+    return "this model" if model == 0 and "robust_accuracy" not in metrics else _MODELS[model][1]
+
+
+def _others(metrics: Mapping[str, float]) -> Html | None:
+    shares = ("test_balanced_accuracy", "test_macro_f1", "test_calibration_error", "val_accuracy")
+    counts = ("parameters", "active_parameters", "steps", "mean_train_epsilon")
+    parts = [f"{plain_name(name)} {percent(metrics[name])}" for name in shares if metrics.get(name) is not None]
+    parts += [f"{plain_name(name)} {number(metrics[name])}" for name in counts if metrics.get(name) is not None]
+    return el("p", " · ".join(parts), class_="note") if parts else None
+
+
+def _group(name: str, parts: Mapping[str, Mapping[str, Any]]) -> Html:
+    lines = [[value, meter(part["accuracy"]), number(part["rows"])] for value, part in parts.items()]
+    return el("div", el("h3", f"By {plain_name(name)}"), table([plain_name(name), "accuracy", "rows"], lines))

@@ -1,0 +1,72 @@
+"""The int8 artefact beside the model it came from: accuracy, size, speed, parity of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dsray.report.figures import Bar, bar_chart
+from dsray.report.markup import Html, el
+from dsray.report.record import Record
+from dsray.report.sections.section import Section, columns, meter, table
+from dsray.report.words import count, milliseconds, number, percent, points, size
+
+
+def compression(record: Record) -> Section | None:
+    """From `compressed/report.json`."""
+    report = record.read_json("compressed/report.json")
+    if not report:
+        return None
+    body = el("div", columns(_accuracy(report), _sizes(report)), _speed(report), _parity(report.get("parity")))
+    ratio = report.get("size_ratio")
+    lead = "" if not ratio else f"The int8 graph, routing inside, is {1 / ratio:.1f} times smaller than its fp32 form."
+    return Section("compression", "Compression", body, lead)
+
+
+def _accuracy(report: Mapping[str, Any]) -> Html:
+    lines = []
+    for name, key in (("clean rows", "accuracy"), ("adversarial rows", "adversarial")):
+        torch, int8 = report.get(f"{key}_torch"), report.get(f"{key}_int8")
+        if torch is not None and int8 is not None:
+            lines.append([name, meter(torch, 1), meter(int8, 3), points((int8 - torch) * 100)])
+    note = el("p", "Adversarial rows were made for the fp32 model.", class_="note") if len(lines) > 1 else None
+    return el("div", table(["accuracy on", "torch fp32", "int8", "change"], lines), note)
+
+
+def _sizes(report: Mapping[str, Any]) -> Html | None:
+    sizes = [("fp32", report.get("size_bytes_fp32"), 1), ("int8", report.get("size_bytes_int8"), 3)]
+    bars = [Bar(name, float(stored), size(stored), colour) for name, stored, colour in sizes if stored]
+    ratio = report.get("size_ratio")
+    return bar_chart("Size of the model", bars, "" if not ratio else f"{percent(ratio, 0)} of fp32")
+
+
+def _speed(report: Mapping[str, Any]) -> Html | None:
+    speed = report.get("speed") or []
+    if not speed:
+        return None
+    colours = {"torch": 1, "onnxruntime fp32": 4, "onnxruntime int8": 3}
+    charts = []
+    for batch in sorted({entry["batch"] for entry in speed}):
+        entries = [entry for entry in speed if entry["batch"] == batch]
+        base = entries[0]["ms_median"]
+        bars = []
+        for entry in entries:
+            ratio = base / entry["ms_median"] if entry["ms_median"] else 0.0
+            colour = next((c for name, c in colours.items() if entry["engine"].startswith(name)), 5)
+            bars.append(
+                Bar(entry["engine"], entry["ms_median"], f"{milliseconds(entry['ms_median'])}, {ratio:.1f}x", colour)
+            )
+        note = f"median, and speed relative to {entries[0]['engine']}"
+        charts.append(bar_chart(f"Time for {count(batch, 'row')} at once", bars, note))
+    return el("div", el("h3", "Speed"), columns(*charts))
+
+
+def _parity(parity: Mapping[str, Any] | None) -> Html | None:
+    if not parity:
+        return None
+    words = (
+        f"Parity of the fp32 graph with torch on {count(parity['rows'], 'row')}: the same route on "
+        f"{percent(parity['same_route'], 2)} of them; on those the logits agree within "
+        f"{number(parity['max_abs_logit'])}."
+    )
+    return el("p", words, class_="note")

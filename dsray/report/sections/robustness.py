@@ -1,0 +1,100 @@
+"""Accuracy under attack: against epsilon, by attack, and what the attack did to single rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
+from dsray.report.figures.scale import percent_of
+from dsray.report.markup import Html, el, picture
+from dsray.report.record import Record
+from dsray.report.sections.section import Section, columns
+from dsray.report.words import count, percent, points
+
+
+def robustness(record: Record) -> Section | None:
+    """From `attack.json`."""
+    attack = record.read_json("attack.json")
+    if not attack:
+        return None
+    body = el("div", columns(_curve(attack), _attacks(attack)), _pictures(attack.get("examples") or []))
+    return Section("robustness", "Robustness", body, _lead(attack))
+
+
+def _lead(attack: Mapping[str, Any]) -> str:
+    robust, undefended = attack.get("robust_accuracy"), attack.get("robust_accuracy_undefended")
+    words = [
+        f"Judged on {count(attack['rows'], 'row')} at epsilon {attack['epsilon']:g} (L-inf, in units of the input)."
+    ]
+    words.append("A row counts as robust only if every attack fails on it.")
+    if robust is not None and undefended is not None:
+        words.append(f"{points((robust - undefended) * 100)} against an undefended model of equal steps.")
+    return " ".join(words)
+
+
+def _curve(attack: Mapping[str, Any]) -> Html | None:
+    def series(name: str) -> list[tuple[float, float]]:
+        return [(p["epsilon"], p[name]) for p in attack.get("curve") or [] if p.get(name) is not None]
+
+    undefended = series("robust_accuracy_undefended")
+    lines = [
+        Series("defended" if undefended else "robust accuracy", series("robust_accuracy"), 1),
+        Series("undefended", undefended, 2),
+    ]
+    axis = Axis("robust accuracy", percent_of, low=0.0, high=1.0)
+    return line_chart(
+        "Robust accuracy against epsilon", lines, Axis("epsilon"), axis, "epsilon 0 is the clean accuracy"
+    )
+
+
+def _attacks(attack: Mapping[str, Any]) -> Html | None:
+    clean, robust = attack.get("clean_accuracy"), attack.get("robust_accuracy")
+    bars = [Bar("clean", clean, percent(clean), 3)] if clean is not None else []
+    bars += [Bar(str(name), value, percent(value), 1) for name, value in (attack.get("per_attack") or {}).items()]
+    if robust is not None:
+        bars.append(Bar("all together", robust, percent(robust), 1))
+    if attack.get("robust_accuracy_undefended") is not None:
+        bars.append(
+            Bar(
+                "undefended, all",
+                attack["robust_accuracy_undefended"],
+                percent(attack["robust_accuracy_undefended"]),
+                2,
+            )
+        )
+    return bar_chart("Accuracy under each attack", bars, f"epsilon {attack['epsilon']:g}", full=1.0)
+
+
+def _pictures(examples: Sequence[Mapping[str, Any]]) -> Html | None:
+    if not examples:
+        return None
+    return el("div", el("h3", "What the attack did"), el("div", map(_picture, examples), class_="samples"))
+
+
+def _picture(example: Mapping[str, Any]) -> Html:
+    target, clean, attacked = (str(example.get(n)) for n in ("target", "prediction_clean", "prediction_adversarial"))
+    strip = [
+        el("div", picture(example.get(name), f"{name} input", 96), name)
+        for name in ("clean", "adversarial", "difference")
+    ]
+    answers = [
+        el("span", clean, class_=_tag(clean == target)),
+        "→",
+        el("span", attacked, class_=_tag(attacked == target)),
+    ]
+    return el(
+        "div",
+        el("div", strip, class_="strip"),
+        el(
+            "div",
+            el("p", example["text"]) if example.get("text") else None,
+            el("div", answers, class_="answer"),
+            class_="body",
+        ),
+        class_="sample tall",
+    )
+
+
+def _tag(right: bool) -> str:
+    return "tag" if right else "tag wrong"

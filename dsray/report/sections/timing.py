@@ -1,0 +1,29 @@
+"""Where the time went."""
+
+from __future__ import annotations
+
+from dsray.report.figures import Bar, bar_chart
+from dsray.report.record import Record
+from dsray.report.sections.section import Section, columns, table
+from dsray.report.words import milliseconds, number, plain_name, seconds
+
+
+def timing(record: Record) -> Section | None:
+    """From `timings.json`."""
+    timings = {name: value for name, value in record.timings.items() if value is not None}
+    if not timings:
+        return None
+    phases = {n.removeprefix("seconds/"): v for n, v in timings.items() if n.startswith("seconds/")}
+    ordered = sorted(phases.items(), key=lambda item: -item[1])
+    bars = [Bar(name, value, seconds(value), 1) for name, value in ordered]
+    rest = [[plain_name(n), _write(n, v)] for n, v in timings.items() if not n.startswith("seconds/")]
+    chart = bar_chart("Seconds per phase", bars)
+    total = timings.get("seconds_total")
+    lead = "" if total is None else f"{seconds(total)} in all."
+    return Section("time", "Time", columns(chart, table(["measure", "value"], rest) if rest else None), lead)
+
+
+def _write(name: str, value: float) -> str:
+    if name.startswith("speed/"):
+        return milliseconds(value)
+    return seconds(value) if name.startswith("seconds") else number(value)

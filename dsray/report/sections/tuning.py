@@ -1,0 +1,72 @@
+"""The sweep: value of each trial, the winning epsilon schedule, what mattered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dsray.report.curves import STEP
+from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
+from dsray.report.figures.scale import percent_of, plain
+from dsray.report.markup import Html
+from dsray.report.record import Record
+from dsray.report.sections.section import Section, columns
+from dsray.report.words import count, number, percent, plain_name, points
+
+
+def tuning(record: Record) -> Section | None:
+    """From `tune/summary.json`."""
+    summary = record.read_json("tune/summary.json")
+    if not summary:
+        return None
+    body = columns(
+        _history(summary), _schedule(summary.get("epsilon_schedule")), _importance(summary.get("importance") or {})
+    )
+    return Section("tune", "Tuning", body, _lead(summary))
+
+
+def _lead(summary: Mapping[str, Any]) -> str:
+    best, default = summary.get("best_value"), summary.get("default_value")
+    if best is None:
+        return ""
+    share = "accuracy" in str(summary["objective"])
+    write = percent if share else number
+    words = f"{count(len(summary['history']), 'trial')}; the best, trial {summary['best_trial']}, has "
+    words += f"{plain_name(summary['objective'])} {write(best)}"
+    if default is None:
+        return words + "."
+    change = points((best - default) * 100) if share else f"{best - default:+.4g}"
+    return f"{words} against {write(default)} of the default settings ({change})."
+
+
+def _history(summary: Mapping[str, Any]) -> Html | None:
+    trials = [t for t in summary.get("history") or [] if t.get("value") is not None]
+    lines = [
+        Series("trial", [(t["trial"], t["value"]) for t in trials], 1, kind="points"),
+        Series("best so far", [(t["trial"], t["best_so_far"]) for t in trials], 3, kind="step"),
+    ]
+    if summary.get("default_value") is not None and trials:
+        default = summary["default_value"]
+        lines.append(
+            Series("default settings", [(trials[0]["trial"], default), (trials[-1]["trial"], default)], 2, dashed=True)
+        )
+    share = "accuracy" in str(summary["objective"])
+    return line_chart(
+        "Trials", lines, Axis("trial"), Axis(plain_name(summary["objective"]), percent_of if share else plain)
+    )
+
+
+def _schedule(schedule: Mapping[str, Any] | None) -> Html | None:
+    if not schedule:
+        return None
+    points = list(zip(schedule["steps"], schedule["values"], strict=True))
+    note = "epsilon over the steps of the adversarial stage"
+    return line_chart("Winning epsilon schedule", [Series("epsilon", points, 4)], STEP, Axis("epsilon", low=0), note)
+
+
+def _importance(importance: Mapping[str, float]) -> Html | None:
+    ordered = sorted(importance.items(), key=lambda item: -item[1])
+    bars = [
+        Bar(name.split(".")[-1] if len(name) > 24 else name, value, f"{value:.2f}", 4) for name, value in ordered[:10]
+    ]
+    return bar_chart("Importance", bars, "share of the variance between trials that a setting explains")
