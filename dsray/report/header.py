@@ -42,7 +42,8 @@ def _facts(manifest: dict[str, Any]) -> Iterator[str]:
         yield "date unknown"
     data = manifest.get("data") or {}
     if data.get("rows"):
-        splits = ", ".join(f"{rows:,} {split}" for split, rows in data["rows"].items())
+        known = [split for split in ("train", "validation", "test") if split in data["rows"]]
+        splits = ", ".join(f"{data['rows'][split]:,} {split}" for split in known)
         yield f"{data.get('source', 'data')}: {splits} rows"
     if manifest.get("seed") is not None:
         yield f"seed {manifest['seed']}"

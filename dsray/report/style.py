@@ -110,7 +110,7 @@ footer { color: var(--muted); font-size: 13px; text-align: center; }
 """
 
 _CONTENT = """
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 26px 30px; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 26px 30px; }
 .columns > * { min-width: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
@@ -130,10 +130,12 @@ td.words { white-space: normal; overflow-wrap: anywhere; min-width: 120px; }
   vertical-align: middle; overflow: hidden;
 }
 .meter i { display: block; height: 100%; background: var(--c1); width: var(--share); }
+.columns th, .columns td { padding-left: 7px; padding-right: 7px; }
 .meter.m2 i { background: var(--c2); }
 .meter.m3 i { background: var(--c3); }
 .note { color: var(--muted); font-size: 13.5px; margin: 14px 0 0; max-width: 84ch; }
 .sub { color: var(--muted); font-size: 12.5px; }
+.spaced { display: flex; flex-wrap: wrap; gap: 0 10px; margin-top: 5px; white-space: nowrap; }
 .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 218px), 1fr)); gap: 14px; }
 .sample {
   border: 1px solid var(--line); border-radius: 12px; padding: 13px; display: flex; gap: 12px; min-width: 0;
@@ -166,7 +168,10 @@ pre {
 pre .k { color: var(--accent); }
 @media (max-width: 560px) {
   .meter { display: none; }
-  th, td { padding-left: 6px; padding-right: 6px; }
+  table { font-size: 13px; }
+  th { font-size: 12px; }
+  th, td { padding-left: 4px; padding-right: 4px; }
+  td:first-child { min-width: 60px; }
 }
 """
 
@@ -213,6 +218,9 @@ svg rect.band, svg rect.gap { rx: 0; }
 }
 .tip div { display: flex; gap: 7px; align-items: center; }
 .tip b { margin-left: auto; padding-left: 10px; }
+@media (max-width: 560px) {
+  svg text, svg text.bandname { font-size: 13px; }
+}
 """
 
 _SERIES = "".join(

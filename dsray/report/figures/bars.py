@@ -9,7 +9,7 @@ from dsray.report.figures.frame import WIDTH, figure, rect, shorten, svg, text
 from dsray.report.markup import Html, el
 
 _ROW, _GAP = 26, 10
-_CHARACTER = 6.6
+_CHARACTER = 7.2
 
 
 @dataclass(frozen=True)

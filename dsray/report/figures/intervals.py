@@ -10,7 +10,7 @@ from dsray.report.figures.scale import Format, Scale, percent_of, span, ticks
 from dsray.report.markup import Html, el
 
 _ROW = 26
-_CHARACTER = 6.4
+_CHARACTER = 7.2
 
 
 @dataclass(frozen=True)

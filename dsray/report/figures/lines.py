@@ -13,8 +13,8 @@ from dsray.report.figures.scale import Format, Scale, plain, span, ticks
 from dsray.report.markup import Html, coordinate, el
 
 _MOST_POINTS = 240
-_HEIGHT = 244
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 12, 22, 40
+_HEIGHT = 252
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 12, 30, 40
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _axes(across: Scale, up: Scale, x: Axis, y: Axis) -> list[Html]:
         parts.append(text(across(value), up.start + 17, x.format(value), "middle"))
     parts.append(line(across.start, up.start, across.end, up.start, "axis"))
     parts.append(text((across.start + across.end) / 2, _HEIGHT - 5, x.label, "middle", "axisname"))
-    parts.append(text(4, 11, y.label, "start", "axisname"))
+    parts.append(text(4, 10, y.label, "start", "axisname"))
     return parts
 
 
@@ -113,7 +113,7 @@ def _bands(bands: Sequence[Band], across: Scale) -> list[Html]:
         if i % 2:
             parts.append(rect(left, _TOP, right - left, _HEIGHT - _TOP - _BOTTOM, "band"))
         if right - left > 6.5 * len(band.label) + 8:
-            parts.append(text((left + right) / 2, _TOP + 12, band.label, "middle", "bandname"))
+            parts.append(text((left + right) / 2, _TOP - 6, band.label, "middle", "bandname"))
     return parts
 
 

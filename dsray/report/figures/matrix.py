@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dsray.report.figures.frame import WIDTH, figure, rect, shorten, svg, text
-from dsray.report.markup import Html, el
+from dsray.report.markup import Html, el, join
 
 _WIDE = 900
 _MOST_WRITTEN = 24
-_CHARACTER = 6.4
+_CHARACTER = 7.2
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,20 @@ def heat_map(title: str, matrix: Matrix, note: str = "", confusion: bool = False
     wide = count > 14
     width = _WIDE if wide else WIDTH
     names = [shorten(name, 16) for name in matrix.rows]
-    left = 26 + _CHARACTER * max(len(name) for name in names)
+    left = (26 if matrix.row_name else 8) + _CHARACTER * max(len(name) for name in names)
     cell = (width - left - 4) / count
     height = min(cell, 30.0) if flat or count < 6 else min(cell, 34.0)
     turned = any(_CHARACTER * len(shorten(name, 16)) > cell - 4 for name in matrix.columns)
-    top = 24 + (_CHARACTER * max(len(shorten(name, 16)) for name in matrix.columns) + 6 if turned else 18)
+    top = (24 if matrix.column_name else 8) + (
+        _CHARACTER * max(len(shorten(name, 16)) for name in matrix.columns) + 6 if turned else 18
+    )
     written = count <= _MOST_WRITTEN and cell > 20
     step = max(1, round(12 / height))
-    parts = [
-        text(left + (width - left) / 2, 12, matrix.column_name, "middle", "axisname"),
-        text(11, top + height * len(names) / 2, matrix.row_name, "middle", "axisname", turn=-90),
-        _column_names(matrix, left, cell, top, turned),
-    ]
+    parts = [_column_names(matrix, left, cell, top, turned)]
+    if matrix.column_name:
+        parts.append(text(left + (width - left) / 2, 12, matrix.column_name, "middle", "axisname"))
+    if matrix.row_name:
+        parts.append(text(11, top + height * len(names) / 2, matrix.row_name, "middle", "axisname", turn=-90))
     for i, name in enumerate(names):
         y = top + i * height
         if i % step == 0:
@@ -59,7 +61,7 @@ def heat_map(title: str, matrix: Matrix, note: str = "", confusion: bool = False
     return figure(title, drawing, note, wide=wide)
 
 
-def _column_names(matrix: Matrix, left: float, cell: float, top: float, turned: bool) -> list[Html]:
+def _column_names(matrix: Matrix, left: float, cell: float, top: float, turned: bool) -> Html:
     step = max(1, round(12 / cell))
     parts = []
     for j, name in enumerate(matrix.columns):
@@ -67,7 +69,7 @@ def _column_names(matrix: Matrix, left: float, cell: float, top: float, turned: 
         if j % step == 0:
             anchor, turn = ("start", -90) if turned else ("middle", 0)
             parts.append(text(x + (4 if turned else 0), top - 6, shorten(name, 16), anchor, turn=turn))
-    return parts
+    return join(parts)
 
 
 def _row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dsray.report.markup import Html, el
@@ -11,6 +11,17 @@ from dsray.report.sections.section import Section, meter, table
 from dsray.report.words import count, hidden, number, percent, plain_name
 
 _MODELS = (("", "defended", 1), ("_undefended", "undefended", 2), ("int8", "int8", 3))
+
+_OTHERS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("test_balanced_accuracy", "balanced accuracy", percent),
+    ("test_macro_f1", "macro F1", percent),
+    ("test_calibration_error", "calibration error", percent),
+    ("val_accuracy", "validation accuracy", percent),
+    ("parameters", "parameters", number),
+    ("active_parameters", "of them active per row", number),
+    ("steps", "steps", number),
+    ("mean_train_epsilon", "mean epsilon in training", number),
+)
 
 
 def accuracy(record: Record) -> Section | None:
@@ -25,7 +36,7 @@ def accuracy(record: Record) -> Section | None:
     groups = (record.read_json("evaluation.json") or {}).get("groups") or {}
     body = [table(headings, lines), _others(metrics), *(_group(name, parts) for name, parts in groups.items())]
     test = record.manifest.get("data", {}).get("rows", {}).get("test")
-    lead = f"On {count(test, 'test row')}, none of them used for choosing anything." if test else ""
+    lead = f"On {count(test, 'row')} of the test split." if test else ""
     return Section("accuracy", "Accuracy", el("div", body), lead)
 
 
@@ -51,10 +62,7 @@ def _heading(model: int, metrics: Mapping[str, float]) -> str:
 
 
 def _others(metrics: Mapping[str, float]) -> Html | None:
-    shares = ("test_balanced_accuracy", "test_macro_f1", "test_calibration_error", "val_accuracy")
-    counts = ("parameters", "active_parameters", "steps", "mean_train_epsilon")
-    parts = [f"{plain_name(name)} {percent(metrics[name])}" for name in shares if metrics.get(name) is not None]
-    parts += [f"{plain_name(name)} {number(metrics[name])}" for name in counts if metrics.get(name) is not None]
+    parts = [f"{label} {show(metrics[name])}" for name, label, show in _OTHERS if metrics.get(name) is not None]
     return el("p", " · ".join(parts), class_="note") if parts else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from dsray.report.figures import Bar, bar_chart
 from dsray.report.markup import Html, el
 from dsray.report.record import Record
-from dsray.report.sections.section import Section, columns, meter, table
+from dsray.report.sections.section import Section, columns, table
 from dsray.report.words import count, milliseconds, number, percent, points, size
 
 
@@ -17,7 +17,7 @@ def compression(record: Record) -> Section | None:
     report = record.read_json("compressed/report.json")
     if not report:
         return None
-    body = el("div", columns(_accuracy(report), _sizes(report)), _speed(report), _parity(report.get("parity")))
+    body = el("div", columns(_accuracy(report), _sizes(report), *_speed(report)), _parity(report.get("parity")))
     ratio = report.get("size_ratio")
     lead = "" if not ratio else f"The int8 graph, routing inside, is {1 / ratio:.1f} times smaller than its fp32 form."
     return Section("compression", "Compression", body, lead)
@@ -28,7 +28,7 @@ def _accuracy(report: Mapping[str, Any]) -> Html:
     for name, key in (("clean rows", "accuracy"), ("adversarial rows", "adversarial")):
         torch, int8 = report.get(f"{key}_torch"), report.get(f"{key}_int8")
         if torch is not None and int8 is not None:
-            lines.append([name, meter(torch, 1), meter(int8, 3), points((int8 - torch) * 100)])
+            lines.append([name, percent(torch), percent(int8), points((int8 - torch) * 100)])
     note = el("p", "Adversarial rows were made for the fp32 model.", class_="note") if len(lines) > 1 else None
     return el("div", table(["accuracy on", "torch fp32", "int8", "change"], lines), note)
 
@@ -40,10 +40,8 @@ def _sizes(report: Mapping[str, Any]) -> Html | None:
     return bar_chart("Size of the model", bars, "" if not ratio else f"{percent(ratio, 0)} of fp32")
 
 
-def _speed(report: Mapping[str, Any]) -> Html | None:
+def _speed(report: Mapping[str, Any]) -> list[Html | None]:
     speed = report.get("speed") or []
-    if not speed:
-        return None
     colours = {"torch": 1, "onnxruntime fp32": 4, "onnxruntime int8": 3}
     charts = []
     for batch in sorted({entry["batch"] for entry in speed}):
@@ -58,7 +56,7 @@ def _speed(report: Mapping[str, Any]) -> Html | None:
             )
         note = f"median, and speed relative to {entries[0]['engine']}"
         charts.append(bar_chart(f"Time for {count(batch, 'row')} at once", bars, note))
-    return el("div", el("h3", "Speed"), columns(*charts))
+    return charts
 
 
 def _parity(parity: Mapping[str, Any] | None) -> Html | None:

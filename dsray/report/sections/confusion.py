@@ -5,8 +5,8 @@ from __future__ import annotations
 from dsray.report.figures import Matrix, heat_map
 from dsray.report.markup import el
 from dsray.report.record import Record
-from dsray.report.sections.section import Section, columns, meter, table
-from dsray.report.words import count, number
+from dsray.report.sections.section import Section, columns, table
+from dsray.report.words import count, number, percent
 
 
 def confusion(record: Record) -> Section | None:
@@ -22,7 +22,7 @@ def confusion(record: Record) -> Section | None:
     )
     per_class = evaluation.get("per_class") or []
     lines = [
-        [str(c["class"]), meter(c["recall"]), meter(c["precision"]), meter(c["f1"]), number(c["rows"])]
+        [str(c["class"]), percent(c["recall"]), percent(c["precision"]), percent(c["f1"]), number(c["rows"])]
         for c in per_class
     ]
     listing = table(["class", "recall", "precision", "F1", "rows"], lines) if lines else None

@@ -37,7 +37,7 @@ def _example(row: Mapping[str, Any]) -> Html:
         "div",
         el("p", row["text"]) if row.get("text") else None,
         el("div", answer, class_="answer"),
-        el("div", ", ".join(facts), class_="sub"),
+        el("div", (el("span", fact) for fact in facts), class_="sub spaced"),
         class_="body",
     )
     shown = picture(row["image"], f"input, {target}", 72) if row.get("image") else None

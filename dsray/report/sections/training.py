@@ -17,7 +17,7 @@ def training(record: Record) -> Section | None:
     if not any(line.get("kind") in ("step", "validation") for line in history):
         return None
     body = columns(
-        _losses(history, twin), _accuracy(history, twin), _epsilon(history), _rates(history), _terms(history)
+        _losses(history, twin), _terms(history), _accuracy(history, twin), _epsilon(history), _rates(history)
     )
     bands = stages(history)
     last = max((line["step"] for line in history if isinstance(line.get("step"), int)), default=0)
