@@ -33,6 +33,7 @@ code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberat
 a { color: var(--accent); }
 h1 { font-size: 30px; line-height: 1.15; letter-spacing: -.02em; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 20px; letter-spacing: -.01em; margin: 0 0 4px; }
+h2 + div { margin-top: 16px; }
 h3 { font-size: 14px; margin: 26px 0 8px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .shell {
@@ -113,6 +114,8 @@ _CONTENT = """
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 26px 30px; }
 .columns > * { min-width: 0; }
 .scroll { overflow-x: auto; }
+.scroll.long { max-height: 620px; overflow-y: auto; }
+.long th { position: sticky; top: 0; background: var(--card); }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
 th {
   color: var(--muted); font-weight: 600; font-size: 13px; text-align: right; padding: 6px 10px;

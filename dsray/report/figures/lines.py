@@ -66,7 +66,7 @@ def line_chart(
         _axes(across, up, x, y),
         [_draw(s, across, up) for s in drawn],
     )
-    legend = [(s.name, s.colour, s.dashed) for s in drawn] if len(drawn) > 1 else []
+    legend = list(dict.fromkeys((s.name, s.colour, s.dashed) for s in drawn)) if len(drawn) > 1 else []
     return figure(title, picture, note, legend, data=_pointer_data(drawn, across, up, x, y))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -39,13 +40,13 @@ def heat_map(title: str, matrix: Matrix, note: str = "", confusion: bool = False
     names = [shorten(name, 16) for name in matrix.rows]
     left = (26 if matrix.row_name else 8) + _CHARACTER * max(len(name) for name in names)
     cell = (width - left - 4) / count
-    height = min(cell, 30.0) if flat or count < 6 else min(cell, 34.0)
+    height = min(cell, 17.0 if flat and len(names) > _MOST_WRITTEN else 30.0)
     turned = any(_CHARACTER * len(shorten(name, 16)) > cell - 4 for name in matrix.columns)
     top = (24 if matrix.column_name else 8) + (
         _CHARACTER * max(len(shorten(name, 16)) for name in matrix.columns) + 6 if turned else 18
     )
     written = count <= _MOST_WRITTEN and cell > 20
-    step = max(1, round(12 / height))
+    step = max(1, math.ceil(12 / height))
     parts = [_column_names(matrix, left, cell, top, turned)]
     if matrix.column_name:
         parts.append(text(left + (width - left) / 2, 12, matrix.column_name, "middle", "axisname"))
@@ -62,7 +63,7 @@ def heat_map(title: str, matrix: Matrix, note: str = "", confusion: bool = False
 
 
 def _column_names(matrix: Matrix, left: float, cell: float, top: float, turned: bool) -> Html:
-    step = max(1, round(12 / cell))
+    step = max(1, math.ceil(12 / cell))
     parts = []
     for j, name in enumerate(matrix.columns):
         x = left + (j + 0.5) * cell

@@ -26,7 +26,12 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Child]], words: Seque
         el("tr", [el("td", cell, class_="left words" if i in words else None) for i, cell in enumerate(row)])
         for row in rows
     ]
-    return el("div", el("table", el("thead", el("tr", heads)), el("tbody", lines)), class_="scroll", tabindex=0)
+    return el(
+        "div",
+        el("table", el("thead", el("tr", heads)), el("tbody", lines)),
+        class_="scroll long" if len(rows) > 24 else "scroll",
+        tabindex=0,
+    )
 
 
 def meter(fraction: float | None, colour: int = 1) -> Html | None:

@@ -53,7 +53,7 @@ def _terms(history: History) -> Html | None:
         Series(name.removeprefix("term/"), curve(history, "step", name), 1 + i % 6, dashed=i >= 6)
         for i, name in enumerate(found)
     ]
-    note = "each under its own name, before weighting"
+    note = "each under its own name, weighted; together they are the loss"
     return line_chart("Terms of the loss", series, STEP, Axis("mean per row", low=0), note, stages(history))
 
 

@@ -1,0 +1,62 @@
+"""Runs side by side, as data, as a table on the console and as a page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from dsray.base import RequestError
+from dsray.report.comparison import Comparison, cells, group_runs, written
+from dsray.report.page import page
+from dsray.report.record import Record
+from dsray.report.sections.compared import SECTIONS, heading
+from dsray.report.words import count, plain_name
+
+
+def compare(records: Sequence[Record]) -> Comparison:
+    """Group runs of one experiment over their seeds and put the figures of the groups side by side.
+
+    Intervals are Student's t over seeds, 95 %.
+    """
+    if len(records) < 2:
+        raise RequestError(f"runs: {count(len(records), 'run')} given; give at least two run folders to compare")
+    groups = group_runs(records)
+    paths = dict.fromkeys(path for group in groups for path in group.settings)
+    settings = {path: tuple(group.settings.get(path) for group in groups) for path in paths}
+    return Comparison(
+        groups=groups,
+        metrics=cells(groups, "metrics"),
+        timings=cells(groups, "timings"),
+        differences={path: values for path, values in settings.items() if len({*map(repr, values)}) > 1},
+    )
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """The figures as a table for the console, a column per group; no frames, so that it reads the same in a pipe."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("")
+    for group in comparison.groups:
+        table.add_column(group.label, justify="right", overflow="fold")
+    for name, row in [*comparison.metrics.items(), *comparison.timings.items()]:
+        table.add_row(plain_name(name), *(written(name, cell, "+-") for cell in row))
+    return table
+
+
+def write_comparison(records: Sequence[Record], out: Path) -> Path:
+    """Write the comparison as one self-contained HTML file `out` and return it."""
+    comparison = compare(records)
+    sections = [section for section in (make(comparison) for make in SECTIONS) if section is not None]
+    title = " and ".join(group.label for group in comparison.groups) if len(comparison.groups) < 3 else "comparison"
+    foot = f"Made by dsray from {count(len(records), 'record')}."
+    out = Path(out)
+    aside = out.with_name(f".{out.name}-{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(page(f"{title} · dsray", heading(comparison), sections, foot), encoding="utf-8")
+        os.replace(aside, out)
+    except OSError as error:
+        raise RequestError(f"out: cannot write {out} ({error.strerror}); give another path") from None
+    return out

@@ -1,0 +1,141 @@
+"""Runs of one experiment as a group over seeds: means, intervals, settings."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from dsray.base import RequestError
+from dsray.report.record import Record
+from dsray.report.words import number, percent, seconds
+
+_OWN = ("name", "seed")
+"""Top-level keys that may differ between runs of one experiment."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure over the seeds of a group: mean, 95 % interval (None from one value) and the values themselves."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one experiment that differ in their seed only; `settings` are its resolved dotted paths."""
+
+    label: str
+    records: tuple[Record, ...]
+    settings: Mapping[str, Any]
+
+    @cached_property
+    def seeds(self) -> tuple[Any, ...]:
+        """The seeds of the runs, in order."""
+        return tuple(record.manifest.get("seed") for record in self.records)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Groups, their figures by name (None where a group lacks one), and the settings that are not the same in all."""
+
+    groups: tuple[Group, ...]
+    metrics: Mapping[str, tuple[Cell | None, ...]]
+    timings: Mapping[str, tuple[Cell | None, ...]]
+    differences: Mapping[str, tuple[Any, ...]]
+
+
+def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """Student's t interval of the mean; None for fewer than two values."""
+    from scipy.special import stdtrit  # 0.2 s to import, and only comparisons need it
+
+    count = len(values)
+    if count < 2:
+        return None
+    mean = statistics.mean(values)  # exact: equal values have exactly no deviation
+    half = float(stdtrit(count - 1, (1 + level) / 2)) * statistics.stdev(values) / math.sqrt(count)
+    return mean - half, mean + half
+
+
+def written(name: str, cell: Cell | None, sign: str = "±") -> str:
+    """A figure with half its interval where it has one: `97.4 % ± 0.6`; empty for None."""
+    if cell is None:
+        return ""
+    share, duration = "accuracy" in name or name.endswith("_rate"), name.startswith("seconds")
+    shown = percent(cell.mean) if share else seconds(cell.mean) if duration else number(cell.mean)
+    half = 0.0 if cell.high is None else cell.high - cell.mean
+    if not half:
+        return shown
+    return f"{shown} {sign} {half * 100:.1f}" if share else f"{shown} {sign} {half:.2g}"
+
+
+def group_runs(records: Sequence[Record]) -> tuple[Group, ...]:
+    """Group runs whose experiments differ in name and seed only, in the order given.
+
+    A seed that was run twice counts once, by its last run: two runs of one seed are not two samples.
+    """
+    found: dict[str, dict[Any, Record]] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    for record in records:
+        content = _experiment(record)
+        shared = {key: value for key, value in content.items() if key not in _OWN}
+        identity = json.dumps(shared, sort_keys=True, default=str)
+        seed = record.manifest.get("seed", content.get("seed"))
+        found.setdefault(identity, {}).pop(seed, None)
+        found[identity][seed] = record
+        settings[identity] = dict(_flat(shared))
+    labels = _labels([list(by_seed.values()) for by_seed in found.values()])
+    return tuple(
+        Group(label, tuple(by_seed.values()), settings[identity])
+        for label, (identity, by_seed) in zip(labels, found.items(), strict=True)
+    )
+
+
+def _labels(groups: Sequence[Sequence[Record]]) -> list[str]:
+    """The name of a group's first run, with the parent folder where two groups would read the same."""
+    names = [runs[0].name for runs in groups]
+    full = [str(runs[0].path) if names.count(name) > 1 else name for name, runs in zip(names, groups, strict=True)]
+    return [name if len(runs) == 1 else f"{name} ({len(runs)} seeds)" for name, runs in zip(full, groups, strict=True)]
+
+
+def _experiment(record: Record) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(record.experiment_text)
+    except yaml.YAMLError as error:
+        raise RequestError(f"record: {record.path / 'experiment.yaml'} is not valid YAML ({error})") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        parts = value.items()
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        parts = dict(enumerate(value)).items()
+    else:
+        return [(path, value)]
+    return [pair for key, item in parts for pair in _flat(item, f"{path}.{key}" if path else str(key))]
+
+
+def cells(groups: Sequence[Group], kind: str) -> dict[str, tuple[Cell | None, ...]]:
+    """The figures of each group by name; kind: `metrics` or `timings`."""
+    figures = [[getattr(record, kind) for record in group.records] for group in groups]
+    names = dict.fromkeys(name for runs in figures for run in runs for name in run)
+    return {name: tuple(_cell([run.get(name) for run in runs]) for runs in figures) for name in names}
+
+
+def _cell(values: Sequence[float | None]) -> Cell | None:
+    known = tuple(v for v in values if isinstance(v, int | float))
+    if not known:
+        return None
+    ends = interval(known)
+    low, high = ends if ends is not None else (None, None)
+    return Cell(statistics.mean(known), low, high, known)

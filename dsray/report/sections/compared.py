@@ -1,0 +1,144 @@
+"""The sections of a comparison: figures with intervals, overlaid curves, settings that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from dsray.report.comparison import Cell, Comparison, written
+from dsray.report.curves import STEP, curve
+from dsray.report.figures import Axis, Interval, Series, interval_chart, line_chart
+from dsray.report.figures.scale import percent_of
+from dsray.report.markup import Child, Html, el
+from dsray.report.record import Record
+from dsray.report.sections.section import Section, columns, table
+from dsray.report.words import count, plain_name
+
+_SHARES = ("test_accuracy", "robust_accuracy", "int8_accuracy", "test_accuracy_undefended", "skip_rate")
+
+
+def heading(comparison: Comparison) -> list[Child]:
+    """The head card: the groups with their colours and runs."""
+    runs = sum(len(group.records) for group in comparison.groups)
+    rows = [
+        el("li", el("i", class_=f"key k{_colour(i)}"), f" {group.label}: seed {', '.join(map(str, group.seeds))}")
+        for i, group in enumerate(comparison.groups)
+    ]
+    return [
+        el(
+            "header",
+            el("p", "dsray comparison", class_="eyebrow"),
+            el(
+                "div",
+                el("h1", f"{count(runs, 'run')} of {count(len(comparison.groups), 'experiment')}"),
+                class_="title",
+            ),
+            el("ul", rows, class_="legend"),
+            class_="card",
+        )
+    ]
+
+
+def accuracies(comparison: Comparison) -> Section | None:
+    """Means with their intervals for the figures that people look at first."""
+    charts = [
+        interval_chart(plain_name(name), _intervals(comparison, comparison.metrics[name]), bound=1.0)
+        for name in _SHARES
+        if name in comparison.metrics
+    ]
+    lead = "Large: the mean over seeds, with its 95 % interval (Student's t). Small: single runs."
+    return Section("accuracy", "Accuracy", columns(*charts), lead) if charts else None
+
+
+def curves(comparison: Comparison) -> Section | None:
+    """Curves of all runs over each other, a colour per group."""
+    drawn = [
+        _overlaid(comparison, "Loss", lambda r: curve(r.history(), "step", "loss"), Axis("loss", low=0)),
+        _overlaid(
+            comparison,
+            "Validation accuracy",
+            lambda r: curve(r.history(), "validation", "accuracy"),
+            Axis("accuracy", percent_of, high=1.0),
+        ),
+        _overlaid(
+            comparison,
+            "Blocks skipped",
+            lambda r: curve(r.history(), "validation", "skip_rate"),
+            Axis("share of blocks", percent_of, low=0),
+        ),
+        _overlaid(
+            comparison,
+            "Robust accuracy against epsilon",
+            _robust,
+            Axis("robust accuracy", percent_of, low=0, high=1.0),
+            Axis("epsilon"),
+        ),
+    ]
+    return Section("curves", "Curves", columns(*drawn)) if any(drawn) else None
+
+
+def figures(comparison: Comparison) -> Section | None:
+    """Every figure of every group."""
+    return _table("figures", "Figures", comparison, comparison.metrics)
+
+
+def timings(comparison: Comparison) -> Section | None:
+    """Seconds and rates of every group."""
+    return _table("time", "Time", comparison, comparison.timings)
+
+
+def differences(comparison: Comparison) -> Section | None:
+    """Settings that are not the same in all groups."""
+    rows = [
+        [el("code", path), *("" if value is None else str(value) for value in values)]
+        for path, values in comparison.differences.items()
+    ]
+    if not rows:
+        return None
+    words = range(1, len(comparison.groups) + 1)
+    return Section("settings", "Settings", table(["setting", *_labels(comparison)], rows, words), "Those that differ.")
+
+
+SECTIONS: tuple[Callable[[Comparison], Section | None], ...] = (accuracies, curves, figures, differences, timings)
+
+
+def _table(
+    key: str, title: str, comparison: Comparison, cells: Mapping[str, tuple[Cell | None, ...]]
+) -> Section | None:
+    rows = [[plain_name(name), *(written(name, cell) for cell in row)] for name, row in cells.items()]
+    return Section(key, title, table(["", *_labels(comparison)], rows)) if rows else None
+
+
+def _intervals(comparison: Comparison, cells: Sequence[Cell | None]) -> list[Interval]:
+    return [
+        Interval(group.label, cell.mean, cell.low, cell.high, cell.values if len(cell.values) > 1 else (), _colour(i))
+        for i, (group, cell) in enumerate(zip(comparison.groups, cells, strict=True))
+        if cell is not None
+    ]
+
+
+def _overlaid(
+    comparison: Comparison,
+    title: str,
+    points: Callable[[Record], list[tuple[float, float]]],
+    y: Axis,
+    x: Axis = STEP,
+) -> Html | None:
+    series = [
+        Series(group.label, points(record), _colour(i), dashed=i >= 6)
+        for i, group in enumerate(comparison.groups)
+        for record in group.records
+    ]
+    return line_chart(title, series, x, y)
+
+
+def _robust(record: Record) -> list[tuple[float, float]]:
+    points = (record.read_json("attack.json") or {}).get("curve") or []
+    return [(p["epsilon"], p["robust_accuracy"]) for p in points if p.get("robust_accuracy") is not None]
+
+
+def _labels(comparison: Comparison) -> list[str]:
+    return [group.label for group in comparison.groups]
+
+
+def _colour(group: int) -> int:
+    return 1 + group % 6
