@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dsray.report.record import Record
-from dsray.report.words import count, hidden, milliseconds, percent, points, seconds, size
+from dsray.report.words import count, hidden, milliseconds, percent, points, rows_of_test, seconds, size
 
 
 def closing_table(record: Record) -> RenderableType:
@@ -74,7 +74,7 @@ def _table(*columns: str) -> Table:
 def _accuracies(record: Record) -> Table:
     metrics, attack = record.metrics, record.read_json("attack.json") or {}
     manifest = record.manifest
-    test = manifest.get("data", {}).get("rows", {}).get("test")
+    test = rows_of_test(manifest)
     rows: list[tuple[str, list[float | None]]] = [
         (
             f"on {count(test, 'test row')}" if test else "on the test rows",

@@ -76,13 +76,13 @@ class Record:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Reproducible figures by flat name; accuracies are fractions in [0, 1]. Empty before the first."""
-        return self.read_json("metrics.json") or {}
+        """Reproducible figures by flat name; accuracies are fractions in [0, 1]; not finite ones left out."""
+        return self._figures("metrics.json")
 
     @property
     def timings(self) -> dict[str, float]:
         """Seconds and rates by flat name: what differs from run to run."""
-        return self.read_json("timings.json") or {}
+        return self._figures("timings.json")
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -174,6 +174,9 @@ class Record:
         self.write_text("experiment.yaml", experiment_yaml)
         self.write_json("manifest.json", {**manifest, "format": FORMAT})
         return self
+
+    def _figures(self, name: str) -> dict[str, float]:
+        return {key: value for key, value in (self.read_json(name) or {}).items() if value is not None}
 
     def _update(self, name: str, figures: Mapping[str, float]) -> None:
         with _changing:

@@ -70,5 +70,10 @@ def hidden(metric: str, manifest: dict[str, Any]) -> str | None:
     _, found, modality = metric.partition("test_accuracy_without_")
     if not found:
         return None
-    source = str(manifest.get("data", {}).get("source"))
+    source = str((manifest.get("data") or {}).get("source"))
     return f"with the {_QUESTIONS.get((source, modality), modality)} hidden"
+
+
+def rows_of_test(manifest: dict[str, Any]) -> int | None:
+    """How many rows the test split holds; None when the manifest does not say."""
+    return ((manifest.get("data") or {}).get("rows") or {}).get("test")

@@ -8,7 +8,7 @@ from typing import Any
 from dsray.report.markup import Html, el
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, meter, table
-from dsray.report.words import count, hidden, number, percent, plain_name
+from dsray.report.words import count, hidden, number, percent, plain_name, rows_of_test
 
 _MODELS = (("", "defended", 1), ("_undefended", "undefended", 2), ("int8", "int8", 3))
 
@@ -35,7 +35,7 @@ def accuracy(record: Record) -> Section | None:
     lines = [[name, *(meter(values[i], _MODELS[i][2]) for i in used)] for name, values in rows]
     groups = (record.read_json("evaluation.json") or {}).get("groups") or {}
     body = [table(headings, lines), _others(metrics), *(_group(name, parts) for name, parts in groups.items())]
-    test = record.manifest.get("data", {}).get("rows", {}).get("test")
+    test = rows_of_test(record.manifest)
     lead = f"On {count(test, 'row')} of the test split." if test else ""
     return Section("accuracy", "Accuracy", el("div", body), lead)
 

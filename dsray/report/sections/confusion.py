@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dsray.report.figures import Matrix, heat_map
-from dsray.report.markup import el
+from dsray.report.markup import Html, el
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
 from dsray.report.words import count, number, percent
 
+_MOST_DRAWN = 100
+_BESIDE = 14
+_NOTE = "Shade: share of the true class. Wrong answers on a root scale, so that single ones show."
+
 
 def confusion(record: Record) -> Section | None:
-    """From `confusion` and `per_class` of `evaluation.json`."""
+    """From `confusion` and `per_class` of `evaluation.json`; beyond 100 classes pairs are listed, not drawn."""
     evaluation = record.read_json("evaluation.json") or {}
-    classes = [str(name) for name in evaluation.get("classes", [])]
+    classes = [str(name) for name in evaluation.get("classes") or []]
     values = evaluation.get("confusion") or []
-    chart = heat_map(
-        "Confusion matrix",
-        Matrix(values, classes, classes, "true class", "predicted class", "{:,.0f}".format),
-        "Shade: share of the true class. Wrong answers on a root scale, so that single ones show.",
-        confusion=True,
-    )
-    per_class = evaluation.get("per_class") or []
+    chart = None
+    if len(classes) <= _MOST_DRAWN:
+        matrix = Matrix(values, classes, classes, "true class", "predicted class", "{:,.0f}".format)
+        chart = heat_map("Confusion matrix", matrix, _NOTE, confusion=True)
     lines = [
         [str(c["class"]), percent(c["recall"]), percent(c["precision"]), percent(c["f1"]), number(c["rows"])]
-        for c in per_class
+        for c in evaluation.get("per_class") or []
     ]
     listing = table(["class", "recall", "precision", "F1", "rows"], lines) if lines else None
     if chart is None and listing is None:
@@ -31,6 +34,14 @@ def confusion(record: Record) -> Section | None:
     total = sum(map(sum, values))
     wrong = total - sum(row[i] for i, row in enumerate(values))
     lead = f"{count(int(wrong), 'wrong answer')} in {count(int(total), 'row')}." if total else ""
-    wide = len(classes) > 14
-    body = el("div", chart, listing) if wide else columns(chart, listing)
-    return Section("classes", "Classes", body, lead)
+    if len(classes) <= _BESIDE:
+        return Section("classes", "Classes", columns(chart, listing), lead)
+    return Section("classes", "Classes", el("div", chart, columns(listing, _pairs(values, classes))), lead)
+
+
+def _pairs(values: Sequence[Sequence[float]], classes: Sequence[str]) -> Html | None:
+    """The pairs of classes that are mixed up most often."""
+    wrong = [(n, i, j) for i, row in enumerate(values) for j, n in enumerate(row) if n and i != j]
+    worst = sorted(wrong, key=lambda pair: -pair[0])[:20]
+    rows = [[classes[i], classes[j], number(n)] for n, i, j in worst]
+    return table(["true class", "taken for", "rows"], rows, words=(1,)) if rows else None

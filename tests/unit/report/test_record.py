@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,23 @@ def test_history_of_a_resumed_run_counts_each_step_once(tmp_path: Path) -> None:
     steps = [(line["step"], line["loss"]) for line in record.history() if line["kind"] == "step"]
     assert steps == [(10, 1.0), (20, 1.0), (30, 2.0), (40, 2.0), (50, 2.0)]
     assert sum(line["kind"] == "validation" for line in record.history()) == 1
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    content = {f"figure_{i}": i / 7 for i in range(3000)}
+    record.write_json("metrics.json", content)
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            record.write_json("metrics.json", content)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        seen = [(record.path / "metrics.json").read_text() for _ in range(300)]
+    finally:
+        stop.set()
+        writer.join()
+    assert all(json.loads(text) == content for text in set(seen))

@@ -1,0 +1,106 @@
+"""Runs are grouped over seeds, with Student's t intervals and the settings that differ."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from dsray.base import RequestError
+from dsray.report.compare import compare, comparison_table, write_comparison
+from dsray.report.comparison import Cell, interval, written
+from dsray.report.record import Record
+
+Construct = Callable[..., Record]
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_interval_is_students_t(count: int) -> None:
+    values = np.random.default_rng(count).normal(0.97, 0.01, count)
+    low, high = stats.t.interval(0.95, count - 1, loc=values.mean(), scale=stats.sem(values))
+    assert interval(values.tolist()) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_no_interval_from_one_value_and_none_around_equal_ones() -> None:
+    assert interval([0.5]) is None
+    assert interval([0.1, 0.1, 0.1]) == (0.1, 0.1)
+
+
+def test_interval_covers_the_mean_in_95_of_100() -> None:
+    samples = np.random.default_rng(0).normal(0.0, 1.0, (1000, 3))
+    ends = [interval(sample.tolist()) for sample in samples]
+    covered = sum(low <= 0 <= high for low, high in filter(None, ends))
+    assert 930 <= covered <= 970
+
+
+def test_seeds_are_grouped_and_experiments_kept_apart(construct_record: Construct) -> None:
+    records = [construct_record(seed=s) for s in (0, 1, 2)]
+    records += [construct_record(seed=s, epsilon=0.05) for s in (0, 1)]
+    comparison = compare(records)
+    assert [group.label for group in comparison.groups] == ["quickstart (3 seeds)", "quickstart-4 (2 seeds)"]
+    assert [group.seeds for group in comparison.groups] == [(0, 1, 2), (0, 1)]
+    assert comparison.differences == {"adversarial.stages.0.epsilon": (0.1, 0.05)}
+    values = [record.metrics["test_accuracy"] for record in records[:3]]
+    cell = comparison.metrics["test_accuracy"][0]
+    assert cell is not None
+    assert cell.values == tuple(values)
+    assert cell.mean == pytest.approx(np.mean(values), abs=1e-15)
+    assert (cell.low, cell.high) == interval(values)
+
+
+def test_a_seed_run_twice_counts_once_by_its_last_run(construct_record: Construct) -> None:
+    first, again, other = (construct_record(seed=s) for s in (0, 0, 1))
+    again.update_metrics({"test_accuracy": 0.5})
+    comparison = compare([first, again, other])
+    assert [len(group.records) for group in comparison.groups] == [2]
+    cell = comparison.metrics["test_accuracy"][0]
+    assert cell is not None
+    assert cell.values == (0.5, other.metrics["test_accuracy"])
+
+
+def test_a_figure_that_a_run_lacks_stays_empty(construct_record: Construct) -> None:
+    records = [construct_record(), construct_record(epsilon=0.05, only=())]
+    comparison = compare(records)
+    assert comparison.metrics["test_accuracy"][1] is None
+    file = io.StringIO()
+    Console(file=file, width=100).print(comparison_table(comparison))
+    assert file.getvalue().isascii()
+    assert re.search(r"robust accuracy +68\.\d %\s*\n", file.getvalue())
+
+
+def test_one_run_cannot_be_compared(construct_record: Construct) -> None:
+    with pytest.raises(RequestError, match="runs: 1 run given; give at least two"):
+        compare([construct_record()])
+
+
+def test_figures_are_written_with_half_their_interval() -> None:
+    assert written("test_accuracy", Cell(0.974, 0.968, 0.98, (0.97, 0.978))) == "97.4 % ± 0.6"
+    assert written("seconds_total", Cell(31.2, 30.0, 32.4, (31.0, 31.4))) == "31.2 s ± 1.2"
+    assert written("parameters", Cell(187468.0, 187468.0, 187468.0, (187468, 187468))) == "187,468"
+    assert written("test_accuracy", None) == ""
+
+
+def test_page_overlays_the_runs_and_loads_nothing(construct_record: Construct, tmp_path: Path) -> None:
+    records = [construct_record(seed=s) for s in (0, 1)] + [construct_record(epsilon=0.05)]
+    out = write_comparison(records, tmp_path / "deep" / "comparison.html")
+    text = out.read_text(encoding="utf-8")
+    assert not re.search(r"(src|href)=\"(?!#|data:)", text)
+    drawings = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text, flags=re.S)]
+    loss = next(svg for svg in drawings if svg[0].text == "Loss")
+    lines = [shape.get("class") for shape in loss.iter() if shape.tag.endswith("path")]
+    assert lines == ["line s1", "line s1", "line s2"]
+    assert "adversarial.stages.0.epsilon" in text
+    assert [p.name for p in out.parent.iterdir()] == ["comparison.html"]
+
+
+def test_a_place_that_cannot_be_written_is_refused(construct_record: Construct, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="out: cannot write"):
+        write_comparison([construct_record(), construct_record(seed=1)], tmp_path / "file" / "c.html")

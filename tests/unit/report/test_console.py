@@ -1,0 +1,78 @@
+"""The closing table holds the figures of a record, and the next commands can be pasted."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dsray.report.console import closing_table, next_commands
+from dsray.report.record import Record
+
+
+def printed(record: Record) -> str:
+    file = io.StringIO()
+    Console(file=file, width=100).print(closing_table(record))
+    return file.getvalue()
+
+
+def row(text: str, label: str) -> list[str]:
+    found = [line for line in text.splitlines() if line.strip().startswith(label)]
+    assert len(found) == 1, text
+    return found[0].strip().removeprefix(label).split()
+
+
+def test_figures_of_a_whole_run(construct_record: Callable[..., Record]) -> None:
+    record = construct_record()
+    record.update_metrics({"test_accuracy": 0.974, "test_accuracy_undefended": 0.987, "int8_accuracy": 0.9731})
+    record.update_metrics({"test_accuracy_without_text": 0.497, "test_accuracy_without_image": 0.401})
+    record.update_metrics({"robust_accuracy": 0.683, "robust_accuracy_undefended": 0.407})
+    text = printed(record)
+    assert text.startswith("quickstart  done in 46.2 s\n")
+    assert row(text, "on 1,080 test rows") == ["97.4", "%", "98.7", "%", "97.3", "%"]
+    assert row(text, "with the question hidden") == ["49.7", "%"]
+    assert row(text, "with the image hidden") == ["40.1", "%"]
+    assert row(text, "under attack (epsilon 0.1, 300 rows)") == ["68.3", "%", "40.7", "%"]
+    assert row(text, "onnxruntime int8") == ["226", "kB", "0.43", "ms", "2.3", "ms"]
+    assert row(text, "torch eager fp32") == ["812", "kB", "1.92", "ms", "9.4", "ms"]
+    assert "31.8 %, accuracy -0.1 points" in text
+    assert "train 29.3, attack 6.1, answer 3.2" in text
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_record_with_nothing_yet(construct_record: Callable[..., Record]) -> None:
+    record = construct_record(only=())
+    record.fail("worker lost")
+    assert printed(record).strip() == "quickstart  failed: worker lost"
+
+
+def test_other_data_hides_its_modality_not_a_question(construct_record: Callable[..., Record]) -> None:
+    record = construct_record()
+    record.write_json("manifest.json", {**record.manifest, "data": {"source": "parquet"}})
+    assert "with the text hidden" in printed(record)
+
+
+def test_next_commands(
+    construct_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = construct_record()
+    words = [shlex.split(command) for command in next_commands(record)]
+    assert [w[1:] for w in words] == [["serve", "runs/quickstart"], ["predict", "runs/quickstart", "FILE"]]
+    assert all(Path(w[0]).name == "dsray" for w in words)
+
+    (tmp_path / "jobs/experiments/sweeps").mkdir(parents=True)
+    (tmp_path / "jobs/experiments/sweeps/quickstart.yaml").write_text("")
+    record.write_text("report.html", "")
+    record.write_text("events.out.tfevents.1", "")
+    added = [shlex.split(command)[1:] for command in next_commands(record)[2:]]
+    assert added == [
+        ["tune", "jobs/experiments/sweeps/quickstart.yaml"],
+        ["-m", "webbrowser", "runs/quickstart/report.html"],
+        ["--logdir", "runs/quickstart"],
+    ]

@@ -1,0 +1,99 @@
+"""The live line: few plain lines in a pipe, one moving line on a terminal, true rates."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from dsray.report.pace import Pace
+from dsray.report.progress import Progress
+
+
+def line(step: int, stage: str = "clean", seconds_a_step: float = 0.1) -> dict[str, Any]:
+    time_s = step * seconds_a_step
+    return {
+        "kind": "step",
+        "step": step,
+        "total": 100,
+        "stage": stage,
+        "time_s": time_s,
+        "rows": step * 64,
+        "loss": 0.5,
+    }
+
+
+def plain(interval_s: float, feed: list[dict[str, Any]]) -> list[str]:
+    file = io.StringIO()
+    with Progress(Console(file=file, width=60), interval_s) as progress:
+        progress.phase("training", 100)
+        for item in feed:
+            progress.line(item)
+        progress.done("training", 17.6, "validation 97.2 %")
+    return file.getvalue().splitlines()
+
+
+def test_pipe_gets_whole_plain_lines_with_every_figure() -> None:
+    lines = plain(0.0, [line(10), {"kind": "validation", "step": 10, "accuracy": 0.912}, line(20)])
+    assert lines == [
+        "training ...",
+        "training  clean  10/100 steps  loss 0.500",
+        "training  clean  20/100 steps  8 s left  loss 0.500  validation 91.2 %  640 rows/s",
+        "done  training      17.6 s  validation 97.2 %",
+    ]
+
+
+def test_pipe_is_not_flooded() -> None:
+    assert len(plain(60.0, [line(step) for step in range(1, 101)])) == 2
+
+
+def test_terminal_shows_a_moving_line_and_keeps_only_the_last() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=120, legacy_windows=False, color_system="standard")
+    with Progress(console) as progress:
+        progress.phase("training", 100)
+        progress.line(line(10))
+        progress.line(line(50))
+        assert progress._live is not None
+        progress._live.refresh()
+        assert "50/100 steps" in file.getvalue()
+        progress.done("training", 5.0)
+    kept = file.getvalue().split("training")[-1]
+    assert "5.0 s" in kept
+    assert "steps" not in kept
+    assert file.getvalue().rstrip().endswith("\x1b[2K")  # the moving line is wiped
+
+
+def test_lines_may_come_from_another_thread() -> None:
+    file = io.StringIO()
+    with Progress(Console(file=file, force_terminal=True, width=80)) as progress:
+        progress.phase("training", 100)
+        feed = threading.Thread(target=lambda: [progress.line(line(step)) for step in range(1, 101)])
+        feed.start()
+        feed.join(10)
+        assert not feed.is_alive()
+        assert "100/100" in progress.words()
+
+
+def test_pace_is_that_of_the_present_stage() -> None:
+    pace = Pace()
+    assert pace.seconds_left(100) is None
+    pace.add(line(10))
+    pace.add(line(20))
+    assert pace.rows_per_second == pytest.approx(640)
+    assert pace.seconds_left(100) == pytest.approx(8.0)
+    pace.add(line(30, "pgd", 0.4))
+    assert pace.rows_per_second is None
+    pace.add(line(40, "pgd", 0.4))
+    assert pace.rows_per_second == pytest.approx(160)
+    assert pace.seconds_left(100) == pytest.approx(24.0)
+
+
+def test_pace_starts_anew_after_a_resume() -> None:
+    pace = Pace()
+    pace.add(line(50))
+    pace.add(line(20))
+    assert pace.rows_per_second is None

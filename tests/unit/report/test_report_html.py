@@ -1,0 +1,176 @@
+"""The report: sections with data, one file that loads nothing, nothing from a file taken as markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from dsray.report.html import write_report
+from dsray.report.record import Record
+
+ALWAYS = {"experiment"}
+NEEDS = {
+    "metrics.json": {"accuracy"},
+    "timings.json": {"time"},
+    "history.jsonl": {"training"},
+    "evaluation.json": {"classes", "calibration", "routing", "examples"},
+    "attack.json": {"robustness"},
+    "compressed/report.json": {"compression"},
+    "tune/summary.json": {"tune"},
+}
+VOID = {"meta", "img", "br", "link", "input"}
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and whether every tag is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    @property
+    def sections(self) -> set[str | None]:
+        return {attributes.get("id") for tag, attributes in self.tags if tag == "section"}
+
+
+def report(record: Record) -> tuple[str, Page]:
+    path = write_report(record)
+    assert path == record.path / "report.html"
+    text = path.read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def test_whole_record_gives_every_section_linked(construct_record: Callable[..., Record]) -> None:
+    text, page = report(construct_record())
+    assert page.sections == ALWAYS.union(*NEEDS.values())
+    links = {a["href"] for tag, a in page.tags if tag == "a"}
+    assert links == {f"#{key}" for key in page.sections}
+    for words in (
+        "dsray run jobs/experiments/quickstart.yaml train.threads=2",
+        "Expected calibration error 1.4 %",
+        "with the question hidden",
+        "Is the number even?",
+        "Winning epsilon schedule",
+        "Confusion matrix",
+        "What the attack did",
+        "Judged on 300 rows at epsilon 0.1",
+        "3.6 times smaller",
+        "2.13.0+cpu",
+        "peak_value",
+    ):
+        assert words in page.text
+    assert len(text) < 400_000
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_section_appears_only_with_its_file(construct_record: Callable[..., Record], name: str) -> None:
+    _, page = report(construct_record(only=(name,)))
+    assert page.sections == ALWAYS | NEEDS[name]
+
+
+def test_the_undefended_twin_is_drawn_when_it_was_trained(construct_record: Callable[..., Record]) -> None:
+    alone, _ = report(construct_record(only=("history.jsonl",)))
+    both, _ = report(construct_record(only=("history.jsonl", "history-undefended.jsonl")))
+    assert "undefended" not in alone
+    assert both.count("undefended</li>") == 2
+
+
+def test_page_loads_nothing_and_allows_its_own_script_only(construct_record: Callable[..., Record]) -> None:
+    text, page = report(construct_record())
+    for tag, attributes in page.tags:
+        assert tag not in {"link", "iframe", "object", "embed", "base", "form"}
+        assert (attributes.get("src") or "data:image/png;").startswith("data:image/png;")
+        assert (attributes.get("href") or "#").startswith("#")
+        assert not [name for name in attributes if name.startswith("on")]
+    assert not re.search(r"url\(|@import|(?<!xmlns=\")https?://(?!www\.w3\.org/2000/svg\")", text)
+    scripts = re.findall(r"<script>(.*?)</script>", text, flags=re.S)
+    assert len(scripts) == 1
+    policy = next(a["content"] or "" for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert "default-src 'none'" in policy
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_charts_of_the_page_are_xml(construct_record: Callable[..., Record]) -> None:
+    text, _ = report(construct_record())
+    drawings = re.findall(r"<svg.*?</svg>", text, flags=re.S)
+    assert len(drawings) >= 15
+    for drawing in drawings:
+        svg = ElementTree.fromstring(drawing)
+        assert svg[0].tag.endswith("title")
+        assert svg[1].tag.endswith("desc")
+
+
+def test_nothing_from_a_file_becomes_markup(construct_record: Callable[..., Record]) -> None:
+    record = construct_record()
+
+    def poison(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: poison(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [poison(item) for item in value]
+        return HOSTILE if isinstance(value, str) and not value.startswith("data:") else value
+
+    for name in NEEDS:
+        if name.endswith(".json"):
+            record.write_json(name, poison(record.read_json(name)))
+    lines = [poison(line) if line["kind"] == "stage" else {**line, "stage": HOSTILE} for line in record.history()]
+    record.write_text("history.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    clean = construct_record()
+    manifest = {**clean.manifest, "command": ["dsray", HOSTILE], "created": HOSTILE, "versions": {HOSTILE: HOSTILE}}
+    record.write_json("manifest.json", manifest)
+    record.write_text("experiment.yaml", f"name: {HOSTILE}\n{HOSTILE}: 1\n")
+    record.fail(HOSTILE)
+
+    text, page = report(record)
+    assert text.count("<script>") == 1
+    assert HOSTILE not in text
+    assert page.text.count("<img src=x onerror=alert(2)>") > 20
+    assert not [attributes for _, attributes in page.tags if "onerror" in attributes]
+
+
+def test_a_failed_run_says_so_first(construct_record: Callable[..., Record]) -> None:
+    record = construct_record(only=("history.jsonl",))
+    record.fail("worker 1 lost")
+    _, page = report(record)
+    assert "The run failed: worker 1 lost" in page.text
+    assert page.sections == {"training", "experiment"}
+
+
+def test_hundred_classes_are_listed_with_the_worst_pairs(construct_record: Callable[..., Record]) -> None:
+    record = construct_record()
+    evaluation = record.read_json("evaluation.json")
+    names = [f"class {i}" for i in range(120)]
+    confusion = [[50 if i == j else 0 for j in range(120)] for i in range(120)]
+    confusion[3][7] = 9
+    evaluation |= {"classes": names, "confusion": confusion, "per_class": []}
+    evaluation["per_class"] = [{"class": n, "precision": 1, "recall": 1, "f1": 1, "rows": 50} for n in names]
+    record.write_json("evaluation.json", evaluation)
+    text, page = report(record)
+    assert "Confusion matrix" not in page.text
+    assert "9 wrong answers in 6,009 rows." in page.text
+    assert "taken for" in page.text
+    assert len(text) < 500_000
