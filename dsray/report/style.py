@@ -133,7 +133,8 @@ td.words { white-space: normal; overflow-wrap: anywhere; min-width: 120px; }
   vertical-align: middle; overflow: hidden;
 }
 .meter i { display: block; height: 100%; background: var(--c1); width: var(--share); }
-.columns th, .columns td { padding-left: 7px; padding-right: 7px; }
+.columns :is(th, td):not(:first-child) { padding-left: 7px; }
+.columns :is(th, td):not(:last-child) { padding-right: 7px; }
 .meter.m2 i { background: var(--c2); }
 .meter.m3 i { background: var(--c3); }
 .note { color: var(--muted); font-size: 13.5px; margin: 14px 0 0; max-width: 84ch; }
