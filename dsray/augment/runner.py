@@ -21,29 +21,40 @@ def augment(columns: Columns, operations: Sequence[Operation], seed: int) -> Col
     An operation that breaks any of it is a RunFailure that names it.
     """
     for index, operation in enumerate(operations):
-        name = type(getattr(operation, "operation", operation)).__name__
-        changed = operation(dict(columns), key_of(seed, index, name))
-        columns = _kept(columns, changed, f"augment.operations.{index} ({name})")
+        kind = type(getattr(operation, "operation", operation)).__name__
+        name = f"augment.operations.{index} ({kind})"
+        given = _read_only(columns)
+        changed = operation(dict(given), key_of(seed, index, kind))
+        _check(given, changed, name)
+        columns = {
+            column: old if changed[column] is given[column] else _value(column, columns, changed[column], name)
+            for column, old in columns.items()
+        }
     return columns
 
 
-def _kept(before: Columns, after: Columns, name: str) -> Columns:
+def _read_only(columns: Columns) -> Columns:
+    """Views that an operation cannot write into."""
+    views = {name: values.view() for name, values in columns.items()}
+    for view in views.values():
+        view.flags.writeable = False
+    return views
+
+
+def _check(before: Columns, after: Columns, name: str) -> None:
     if before.keys() != after.keys():
         raise RunFailure(f"{name}: gave columns {sorted(after)}; needs {sorted(before)}")
     for column, old in before.items():
         new = after[column]
         if new.dtype != old.dtype or new.shape != old.shape:
             raise RunFailure(f"{name}: gave '{column}' as {new.dtype} {new.shape}; needs {old.dtype} {old.shape}")
-    for column in ("row", "epoch"):
-        if after[column] is not before[column] and not np.array_equal(after[column], before[column]):
-            raise RunFailure(f"{name}: changed '{column}'; rows must stay where they are")
-    return {column: _value(column, before, after, name) for column in before}
+    for column in ("row", "epoch", "target"):
+        if column in before and not np.array_equal(after[column], before[column]):
+            raise RunFailure(f"{name}: changed '{column}'; rows must stay what they are")
 
 
-def _value(column: str, before: Columns, after: Columns, name: str) -> np.ndarray:
-    old, new = before[column], after[column]
-    if new is old:
-        return old
+def _value(column: str, before: Columns, new: np.ndarray, name: str) -> np.ndarray:
+    """What the operation may change: rows where the modality is present, images within [0, 1]."""
     if column == "image":
         if not np.isfinite(new).all():
             raise RunFailure(f"{name}: gave an image with values that are not finite")
@@ -52,4 +63,4 @@ def _value(column: str, before: Columns, after: Columns, name: str) -> np.ndarra
     present = before.get(f"present.{column}")
     if present is None or present.all():
         return new
-    return np.where(present.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+    return np.where(present.reshape(-1, *[1] * (new.ndim - 1)), new, before[column])

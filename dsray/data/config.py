@@ -85,7 +85,12 @@ class DataConfig(Config):
         return label
 
     @model_validator(mode="after")
-    def _something_to_see(self) -> DataConfig:
+    def _inputs_and_label_fit(self) -> DataConfig:
         if self.image is None and self.text is None:
             raise ValueError("needs at least one input: an image column, a text column or both")
+        inputs = [part.column for part in (self.image, self.text) if part is not None]
+        if self.label in inputs:
+            raise ValueError(f"column '{self.label}' is the label and an input; the model would read its answer")
+        if self.image is not None and self.image.column in self.show:
+            raise ValueError(f"show names further columns; '{self.image.column}' is the image itself")
         return self

@@ -37,7 +37,7 @@ class DigitsConfig(SourceConfig):
     def tables(self) -> dict[str, pa.Table]:
         values = _read()
         pixels, digits = values[:, :64].reshape(-1, 8, 8), values[:, 64].astype(np.int64)
-        order = np.random.default_rng(self.split_seed).permutation(len(values))
+        order = _balanced_order(digits, self.split_seed)
         test, validation = round(len(values) * _TEST), round(len(values) * _VALIDATION)
         parts = np.split(order, [len(values) - test - validation, len(values) - test])
         images = [_png(np.round(image * (255 / 16)).astype(np.uint8)) for image in pixels]
@@ -78,6 +78,16 @@ class DigitsConfig(SourceConfig):
             "group": "image_id",
             "show": ["question_kind", "digit", "image_id"],
         }
+
+
+def _balanced_order(digits: np.ndarray, seed: int) -> np.ndarray:
+    """A random order of the images in which any long stretch holds the ten digits in their proportions."""
+    order = np.random.default_rng(seed).permutation(len(digits))
+    place = np.empty(len(digits))
+    for digit in range(10):
+        mine = order[digits[order] == digit]
+        place[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return order[np.argsort(place[order], kind="stable")]
 
 
 def _path() -> Path:

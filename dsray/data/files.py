@@ -29,9 +29,9 @@ def read_rows(path: Path, schema: Schema) -> pa.Table:
     images = _image_files(path)
     if images:
         return _read_images(images, path, schema)
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return _checked(_read_csv(path, schema), path, schema)
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return _checked(read_parquet(path, f"'{path}'"), path, schema)
     raise RequestError(f"'{path}' is none of .parquet, .csv, {', '.join(_IMAGES)} or a folder of them")
 
@@ -56,7 +56,9 @@ def _read_images(files: list[Path], path: Path, schema: Schema) -> pa.Table:
 def _read_csv(path: Path, schema: Schema) -> pa.Table:
     text = {schema.text.column: pa.string()} if schema.text is not None else {}
     paths = {schema.image.column: pa.string()} if schema.image is not None else {}
-    options = pyarrow.csv.ConvertOptions(column_types={**text, **paths}, strings_can_be_null=True)
+    options = pyarrow.csv.ConvertOptions(
+        column_types={**text, **paths}, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False
+    )
     try:
         table = pyarrow.csv.read_csv(path, convert_options=options)
     except pa.ArrowInvalid as error:

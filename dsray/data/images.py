@@ -25,6 +25,8 @@ def pixels_of(image: Image.Image, channels: int) -> np.ndarray:
     """(height, width, channels) uint8; colour becomes grey and grey becomes colour as asked for."""
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip
         image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    if image.mode == "P":  # a palette with transparency would warn on its way to any other mode
+        image = image.convert("RGBA")
     pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return pixels.reshape(*pixels.shape[:2], channels)
 
@@ -33,7 +35,9 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """(height, width, channels) uint8, by area-aware bilinear filtering; untouched where the size is right."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    resized = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).resize((width, height), 2)
+    resized = Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
     return np.asarray(resized).reshape(height, width, pixels.shape[2])
 
 
@@ -42,10 +46,10 @@ def encode_images(table: pa.Table, spec: ImageSpec) -> pa.Table:
 
     Null means that the image is missing: zeros. A value that occurs in many rows is decoded once.
     """
-    column = table.column(f"raw.{spec.column}").combine_chunks()
+    column = table.column(f"raw.{spec.column}")
     if pa.types.is_struct(column.type):
         column = pc.struct_field(column, "bytes")
-    values = column.dictionary_encode()
+    values = column.cast(pa.large_binary()).combine_chunks().dictionary_encode()
     decoded = np.zeros((len(values.dictionary) + 1, spec.channels, spec.height, spec.width), dtype=np.uint8)
     for i, encoded in enumerate(values.dictionary):
         decoded[i] = _decode(encoded.as_py(), spec)

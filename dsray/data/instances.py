@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +37,11 @@ def columns_of(instances: Sequence[Any], schema: Schema, field: str = "instances
     if schema.image is not None:
         spec = schema.image
         image = np.zeros((len(instances), spec.channels, spec.height, spec.width), dtype=np.float32)
-        for i in np.flatnonzero(columns["present.image"]):
+        for i in np.flatnonzero(columns["present.image"]).tolist():
             image[i] = _image(instances[i]["image"], spec, f"{field}.{i}.image")
         columns["image"] = image
     if schema.text is not None:
-        given = np.flatnonzero(columns["present.text"])
+        given = np.flatnonzero(columns["present.text"]).tolist()
         text = np.zeros((len(instances), schema.text.length), dtype=np.int64)
         text[given] = tokenise([_text(instances[i]["text"], f"{field}.{i}.text") for i in given], schema.text)
         columns["text"] = text
@@ -85,11 +84,13 @@ def _encoded(value: str, spec: ImageSpec, field: str) -> np.ndarray:
     if value.startswith("data:"):
         value = value.partition(",")[2]
     try:
-        image = open_image(base64.b64decode("".join(value.split()), validate=True))
+        content = base64.b64decode("".join(value.split()), validate=True)
+    except ValueError:
+        raise RequestError(f"{field}: is not base64; needs a PNG or JPEG image in base64") from None
+    try:
+        image = open_image(content)
         _check_size(image.height, image.width, spec, field)  # before a single pixel is decoded
         pixels = pixels_of(image, spec.channels)
-    except binascii.Error:
-        raise RequestError(f"{field}: is not base64; needs a PNG or JPEG image in base64") from None
     except UNREADABLE:
         raise RequestError(f"{field}: is not a whole PNG or JPEG image") from None
     return np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
@@ -116,16 +117,16 @@ def _channels_first(numbers: np.ndarray, spec: ImageSpec, field: str) -> np.ndar
     """(channels, height, width); a shape that can be read in two ways is (height, width, channels)."""
     size = (spec.height, spec.width)
     if numbers.ndim == 2 and spec.channels == 1:
-        _check_size(*numbers.shape, spec, field)
+        _check_size(numbers.shape[0], numbers.shape[1], spec, field)
         return numbers[None]
     if numbers.ndim == 3 and numbers.shape == (*size, spec.channels):
         return numbers.transpose(2, 0, 1)
     if numbers.ndim == 3 and numbers.shape == (spec.channels, *size):
         return numbers
     if numbers.ndim == 3 and numbers.shape[2] == spec.channels:
-        _check_size(*numbers.shape[:2], spec, field)
+        _check_size(numbers.shape[0], numbers.shape[1], spec, field)
     if numbers.ndim == 3 and numbers.shape[0] == spec.channels:
-        _check_size(*numbers.shape[1:], spec, field)
+        _check_size(numbers.shape[1], numbers.shape[2], spec, field)
     shape = "x".join(map(str, numbers.shape))
     needs = f"{spec.height}x{spec.width}" + (f"x{spec.channels}" if spec.channels > 1 else "")
     raise RequestError(f"{field}: got numbers of shape {shape}; needs {needs}")

@@ -34,6 +34,16 @@ def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
     return Schema(image=image, text=text, label=config.label, classes=classes)
 
 
+BLOCK_ROWS = 4096
+"""Rows prepared at a time, which bounds the memory that decoding needs."""
+
+
+def prepare_blocks(table: pa.Table, schema: Schema) -> pa.Table:
+    """`prepare_table` on a table of any length, block by block."""
+    blocks = [table.slice(start, BLOCK_ROWS) for start in range(0, max(1, len(table)), BLOCK_ROWS)]
+    return pa.concat_tables([prepare_table(block, schema) for block in blocks])
+
+
 def prepare_table(table: pa.Table, schema: Schema) -> pa.Table:
     """Decode, resize, tokenise and encode the label of any block of rows; the rows keep their order.
 

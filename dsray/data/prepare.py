@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from dsray.data.config import DataConfig
-from dsray.data.pipeline import fit_schema, prepare_table
+from dsray.data.pipeline import fit_schema, prepare_blocks
 from dsray.data.prepared import Prepared, assemble, is_whole
 from dsray.data.tables import load_tables
 
@@ -37,7 +37,7 @@ def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0) -> Pre
         return Prepared.load(folder)
     tables = load_tables(config, seed)
     schema = fit_schema(config, tables["train"])
-    prepared = assemble(schema, {s: prepare_table(t, schema) for s, t in tables.items()}, config, fingerprint)
+    prepared = assemble(schema, {s: prepare_blocks(t, schema) for s, t in tables.items()}, config, fingerprint)
     if folder is None:
         return prepared
     prepared.save(folder)

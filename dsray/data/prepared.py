@@ -128,7 +128,7 @@ def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
     array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if not pa.types.is_fixed_size_list(array.type):
         return array.to_numpy(zero_copy_only=False)
-    return array.flatten().to_numpy().reshape(len(array), -1)
+    return array.flatten().to_numpy().reshape(len(array), array.type.list_size)
 
 
 def _write(path: Path, table: pa.Table) -> None:

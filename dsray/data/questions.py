@@ -33,7 +33,7 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "is the number shown greater than five?",
         "do you see a digit above five?",
         "is this number more than five?",
-        "tell me if the digit is larger than five",
+        "tell me if it is larger than five",
         "above five, yes or no?",
         "is the digit shown above five?",
         "is the number here larger than five?",

@@ -17,6 +17,8 @@ def load_tables(config: DataConfig, seed: int = 0) -> dict[str, pa.Table]:
     seed: decides which training rows are held out where the source has no validation split.
     """
     tables = config.source.tables()
+    if missing := [split for split in ("train", "test") if not len(tables.get(split, ()))]:
+        raise RequestError(f"data.source: source '{config.source.kind}' gave no {missing[0]} rows")
     for split, table in tables.items():
         check_columns(config, table, split)
     if "validation" not in tables:
@@ -73,8 +75,10 @@ def hold_out(train: pa.Table, config: DataConfig, seed: int) -> tuple[pa.Table, 
     """
     groups = np.arange(len(train))
     if config.group is not None:
-        column = train.column(config.group).combine_chunks()
-        groups = column.dictionary_encode(null_encoding="encode").indices.to_numpy()
+        column = train.column(config.group)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        groups = column.combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy()
     sizes = np.bincount(groups)
     if len(sizes) < 2:
         what = f"column '{config.group}' has one value only" if config.group else f"{len(train)} training row"

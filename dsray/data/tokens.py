@@ -72,8 +72,8 @@ def tokenise(texts: Sequence[str], spec: TextSpec) -> np.ndarray:
 
 def encode_text(table: pa.Table, spec: TextSpec) -> pa.Table:
     """Adds `text` (fixed-size list int64) and `present.text`; null means missing: only padding."""
-    column = table.column(f"raw.{spec.column}").combine_chunks()
-    values = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    column = table.column(f"raw.{spec.column}")
+    values = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
     ids = np.zeros((len(values.dictionary) + 1, spec.length), dtype=np.int64)
     ids[:-1] = tokenise(values.dictionary.to_pylist(), spec)
     index = values.indices.fill_null(len(values.dictionary)).to_numpy()

@@ -1,0 +1,51 @@
+"""The `data` section: what the source fills in and what is refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from dsray.base import explain, json_schema
+from dsray.data import DataConfig
+
+
+def refusal(**section) -> str:
+    with pytest.raises(ValidationError) as caught:
+        DataConfig.model_validate(section)
+    return explain(caught.value, "data")
+
+
+def test_the_columns_of_the_source_are_in_the_resolved_section():
+    resolved = DataConfig.model_validate({"source": "digits"}).model_dump(mode="json")
+    assert resolved["source"] == {"kind": "digits", "questions": True, "split_seed": 0}
+    assert resolved["image"] == {"column": "image", "size": 8, "channels": 1}
+    assert resolved["text"] == {"column": "question", "vocabulary": 256, "length": 8}
+    assert (resolved["label"], resolved["group"]) == ("answer", "image_id")
+    assert DataConfig.model_validate(resolved).model_dump(mode="json") == resolved
+
+
+def test_the_file_overrides_single_keys_of_the_source():
+    config = DataConfig.model_validate({"image": {"size": 16}, "text": None})
+    assert config.image.model_dump() == {"column": "image", "size": 16, "channels": 1}
+    assert (config.image.height, config.image.width, config.text, config.label) == (16, 16, None, "answer")
+
+
+def test_refusals_name_the_field_and_what_is_right():
+    parquet = {"kind": "parquet", "train": "a", "test": "b"}
+    image = {"column": "picture", "size": 8}
+    assert refusal(source="digit") == "source: unknown kind 'digit'; did you mean 'digits'?; got 'digit'"
+    assert refusal(source={**parquet, "tset": "b"}).startswith("source.tset: unknown key; did you mean 'test'")
+    assert refusal(lable="x") == "lable: unknown key; did you mean 'label'?"
+    assert refusal(source=parquet, label="class").startswith("data: needs at least one input")
+    assert refusal(source=parquet, image=image).startswith("label: name the column that holds the class")
+    assert refusal(source=parquet, image={"column": "picture"}, label="class") == "image.size: is required"
+    assert refusal(image={"channels": 2}).startswith("image.channels: input should be 1 or 3; got 2")
+    assert refusal(validation=1.0).startswith("validation: input should be less than 1; got 1.0")
+    assert "'question' is the label and an input" in refusal(label="question")
+    assert "'image' is the image itself" in refusal(show=["image"])
+
+
+def test_the_json_schema_describes_every_field():
+    schema = json_schema(DataConfig)
+    assert all("description" in f for f in schema["properties"].values())
+    for name in ("DigitsConfig", "ParquetConfig", "ImageColumn", "TextColumn"):
+        fields = schema["$defs"][name]["properties"]
+        assert all("description" in f for key, f in fields.items() if key != "kind"), name

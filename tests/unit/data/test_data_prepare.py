@@ -1,0 +1,154 @@
+"""Prepared rows, batches and the cache."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dsray.base import RunFailure
+from dsray.data import (
+    DataConfig,
+    Prepared,
+    fingerprint_of,
+    fit_schema,
+    load_tables,
+    prepare,
+    prepare_table,
+    to_batch,
+)
+
+
+def test_rows_are_numbered_train_validation_test(digits):
+    tables = load_tables(DataConfig())
+    assert [digits.splits[s][0] for s in ("train", "validation", "test")] == [0, 3774, 4314]
+    assert np.array_equal(np.concatenate(list(digits.splits.values())), np.arange(len(digits)))
+    row = digits.splits["test"][5]
+    original = tables["test"].slice(5, 1).to_pylist()[0]
+    shown = digits.shown.slice(row, 1).to_pylist()[0]
+    assert shown == {k: original[k] for k in ("question", "question_kind", "digit", "image_id")}
+    assert digits.schema.classes[digits.columns["target"][row]] == original["answer"]
+
+
+def test_blocks_prepared_one_by_one_are_the_same(small):
+    config = DataConfig.model_validate(small)
+    tables = load_tables(config, 0)
+    schema = fit_schema(config, tables["train"])
+    blocks = [prepare_table(tables["train"].slice(i, 7), schema) for i in range(0, len(tables["train"]), 7)]
+    assert pa.concat_tables(blocks).equals(prepare_table(tables["train"], schema))
+    assert len(prepare_table(tables["train"].slice(0, 0), schema)) == 0
+
+
+def test_gather_scales_and_identifies_rows(digits):
+    rows = np.array([7, 3, 7])
+    columns = digits.gather(rows, np.array([0, 1, 2]))
+    assert columns["image"].dtype == np.float32
+    assert np.array_equal(columns["image"], digits.columns["image"][rows].astype(np.float32) / np.float32(255))
+    assert columns["image"].max() <= 1.0
+    assert (columns["row"].tolist(), columns["epoch"].tolist()) == ([7, 3, 7], [0, 1, 2])
+    assert digits.gather(rows)["epoch"].tolist() == [0, 0, 0]
+    columns["image"][:] = 0  # copies: the data set stays as it is
+    assert digits.columns["image"][rows].any()
+
+
+def test_a_batch_shares_memory_and_accepts_read_only_columns(digits, recwarn):
+    columns = digits.gather(np.arange(4))
+    batch = to_batch(columns, digits.schema)
+    assert batch.inputs["image"].shape == (4, 1, 8, 8)
+    assert batch.inputs["image"].data_ptr() == columns["image"].ctypes.data
+    assert str(batch.inputs["text"].dtype) == str(batch.target.dtype) == "torch.int64"
+    assert batch.present["text"].all()
+    for values in columns.values():
+        values.flags.writeable = False
+    columns["image"] = digits.columns["image"][:4]  # uint8, as mapped from the cache
+    again = to_batch(columns, digits.schema)
+    assert (again.inputs["image"] == batch.inputs["image"]).all()
+    assert not recwarn.list
+
+
+def test_preparing_the_digits_takes_less_than_a_second():
+    start = time.process_time()
+    prepare(DataConfig())
+    assert time.process_time() - start < 1.0
+
+
+# cache
+
+
+def same(a: Prepared, b: Prepared) -> bool:
+    types = {k: v.dtype for k, v in a.columns.items()} == {k: v.dtype for k, v in b.columns.items()}
+    columns = types and all(np.array_equal(a.columns[k], b.columns[k]) for k in a.columns)
+    splits = all(np.array_equal(a.splits[k], b.splits[k]) for k in a.splits)
+    return columns and splits and a.schema == b.schema and a.fingerprint == b.fingerprint and a.shown.equals(b.shown)
+
+
+def test_the_cache_gives_back_what_was_prepared(small, tmp_path):
+    config = DataConfig.model_validate(small)
+    direct, first, second = prepare(config), prepare(config, tmp_path / "c"), prepare(config, tmp_path / "c")
+    assert same(direct, first)
+    assert same(direct, second)
+    assert [f.name for f in (tmp_path / "c").iterdir()] == [direct.fingerprint]
+    assert not second.columns["image"].flags.owndata
+
+
+def test_the_fingerprint_follows_everything_that_matters(small):
+    config = DataConfig.model_validate(small)
+    changed = [
+        config.replace(validation=0.2),
+        config.replace(text={**small["text"], "length": 5}),
+        config.replace(image={**small["image"], "channels": 3}),
+        config.replace(show=[]),
+    ]
+    prints = {fingerprint_of(c, 0) for c in [config, *changed]} | {fingerprint_of(config, 1)}
+    assert len(prints) == 6
+    assert fingerprint_of(DataConfig.model_validate(small), 0) in prints
+
+
+@pytest.mark.parametrize("damage", ["no manifest", "cut rows", "no rows", "torn manifest"])
+def test_a_half_written_folder_is_never_read(small, tmp_path, damage):
+    config = DataConfig.model_validate(small)
+    prepared = prepare(config, tmp_path / "c")
+    folder = tmp_path / "c" / prepared.fingerprint
+    rows, about = folder / "rows.arrow", folder / "prepared.json"
+    if damage == "no manifest":
+        about.unlink()
+    elif damage == "torn manifest":
+        about.write_text(about.read_text()[:20])
+    elif damage == "cut rows":
+        os.truncate(rows, rows.stat().st_size // 2)
+    else:
+        rows.unlink()
+    with pytest.raises(RunFailure, match="does not hold a whole prepared data set"):
+        Prepared.load(folder)
+    assert same(prepare(config, tmp_path / "c"), prepare(config))
+
+
+def test_what_a_killed_writer_leaves_is_ignored(small, tmp_path):
+    config = DataConfig.model_validate(small)
+    left = tmp_path / "c" / f".{fingerprint_of(config)}.123.tmp"
+    left.mkdir(parents=True)
+    (left / "rows.arrow").write_bytes(b"half")
+    assert same(prepare(config, tmp_path / "c"), prepare(config))
+
+
+def test_a_second_writer_leaves_the_first_ones_folder(small, tmp_path):
+    prepared = prepare(DataConfig.model_validate(small))
+    prepared.save(tmp_path / "p")
+    before = (tmp_path / "p" / "rows.arrow").stat().st_ino
+    prepared.save(tmp_path / "p")
+    assert (tmp_path / "p" / "rows.arrow").stat().st_ino == before
+    assert [f.name for f in tmp_path.iterdir() if f.name.endswith(".tmp")] == []
+
+
+def test_nothing_of_the_pipeline_needs_torch():
+    code = (
+        "import sys; from pathlib import Path; from dsray.data import *; from dsray.augment import *\n"
+        "p = prepare(DataConfig()); ops = [o.build() for o in AugmentConfig(operations=['shift']).operations]\n"
+        "augment(p.gather(p.splits['test'][:3]), ops, 0); print('torch' in sys.modules, 'sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.cwd())
+    assert (done.stdout.strip(), done.stderr) == ("False False", "")
