@@ -95,17 +95,18 @@ class HistoryFile:
 
 
 def rewind_history(path: Path, step: int) -> None:
-    """Drop the lines after `step`, and a torn last one: they will be written again by a resumed run."""
+    """Cut the history after the checkpoint of `step`: what follows will be written again by the resumed run."""
     if not path.exists():
         return
-    kept = []
+    lines, end = [], 0
     for text in path.read_text().splitlines():
         try:
             line = json.loads(text)
         except json.JSONDecodeError:
             break
-        if line["step"] <= step:
-            kept.append(text + "\n")
+        lines.append(text + "\n")
+        if line["kind"] == "checkpoint" and line["step"] == step:
+            end = len(lines)
     aside = path.with_suffix(".tmp")
-    aside.write_text("".join(kept))
+    aside.write_text("".join(lines[:end]))
     aside.replace(path)

@@ -1,0 +1,36 @@
+"""Stages, the one training loop, and evaluation. Never imports ray."""
+
+from dsray.engine.compile import compile_stages, undefended
+from dsray.engine.config import AdversarialConfig, AdversarialStage, RobustnessConfig, TrainConfig
+from dsray.engine.evaluate import Evaluation, evaluate
+from dsray.engine.loop import Cadence, fit
+from dsray.engine.regimes import ContinualConfig, FinetuneConfig
+from dsray.engine.rows import Plan, Replay, RowFilter
+from dsray.engine.stage import Perturb, Stage
+from dsray.engine.state import TrainState
+from dsray.engine.worker import HistoryFile, LocalWorker, Worker, rewind_history
+
+__all__ = [
+    "AdversarialConfig",
+    "AdversarialStage",
+    "Cadence",
+    "ContinualConfig",
+    "Evaluation",
+    "FinetuneConfig",
+    "HistoryFile",
+    "LocalWorker",
+    "Perturb",
+    "Plan",
+    "Replay",
+    "RobustnessConfig",
+    "RowFilter",
+    "Stage",
+    "TrainConfig",
+    "TrainState",
+    "Worker",
+    "compile_stages",
+    "evaluate",
+    "fit",
+    "rewind_history",
+    "undefended",
+]

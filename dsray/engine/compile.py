@@ -1,0 +1,99 @@
+"""Compile the sections of an experiment into its flat list of stages: tasks x unfreezing x regimes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dsray.engine.actions import ActionConfig, ConsolidateConfig, MeasureTasksConfig, RememberConfig
+from dsray.engine.config import AdversarialConfig, AdversarialStage, TrainConfig
+from dsray.engine.regimes import ContinualConfig, FinetuneConfig
+from dsray.engine.rows import RowFilter
+from dsray.engine.stage import Stage
+from dsray.learning import unfreezing_phases
+
+CountRows = Callable[[RowFilter], int]
+"""Training rows that pass a filter."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    name: str | None
+    rows: RowFilter
+    index: int
+
+
+def compile_stages(
+    train: TrainConfig,
+    adversarial: AdversarialConfig | None,
+    finetune: FinetuneConfig | None,
+    continual: ContinualConfig | None,
+    count: CountRows,
+) -> list[Stage]:
+    """The stages in order. For each task, for each unfreezing phase: the clean stage, then the adversarial ones.
+
+    A regime's length is that of one task; unfreezing phases share it equally.
+    """
+    tasks = [_Task(None, RowFilter(), 0)]
+    if continual:
+        tasks = [_Task(task.name, task.filter(), i) for i, task in enumerate(continual.tasks)]
+    phases = unfreezing_phases(finetune.unfreeze) if finetune else [("*",)]
+    regimes: list[AdversarialStage | None] = [None, *(adversarial.stages if adversarial else ())]
+    stages = []
+    for task in tasks:
+        rows = count(task.rows)
+        for p, phase in enumerate(phases):
+            for regime in regimes:
+                prefix = [task.name] if task.name else []
+                prefix += [f"unfreeze{p + 1}"] if finetune else []
+                whole = (regime or train).in_steps(rows, train.batch)
+                stage = _stage("/".join([*prefix, regime.name if regime else "clean"]), train, regime)
+                stages.append(
+                    stage.replace(
+                        steps=max(1, whole * (p + 1) // len(phases) - whole * p // len(phases)),
+                        rows=task.rows,
+                        trainable=phase,
+                    )
+                )
+        if continual:
+            stages = _with_borders(stages, task, continual, len(phases) * len(regimes))
+    return stages
+
+
+def undefended(stages: list[Stage], train: TrainConfig) -> list[Stage]:
+    """The same stages and steps with every attack left out: the baseline that robustness is measured against."""
+    return [
+        stage.replace(perturb=None, terms=(train.task, *(t for t in stage.terms if _keeps(t)))) for stage in stages
+    ]
+
+
+def _keeps(term) -> bool:  # type: ignore[no-untyped-def]
+    return not term.needs_adversarial and term.kind != "task"
+
+
+def _stage(name: str, train: TrainConfig, regime: AdversarialStage | None) -> Stage:
+    return Stage(
+        name=name,
+        steps=1,
+        batch=train.batch,
+        optimizer=train.optimizer,
+        rates=(regime.rates if regime and regime.rates else train.rates),
+        perturb=regime.perturb() if regime else None,
+        terms=(regime.loss if regime else train.task,),
+        policies=train.policies,
+    )
+
+
+def _with_borders(stages: list[Stage], task: _Task, continual: ContinualConfig, own: int) -> list[Stage]:
+    """Give the task's own stages replay and EWC, and its last one the actions that keep the task."""
+    exits: list[ActionConfig] = []
+    if continual.memory:
+        exits.append(RememberConfig(size=continual.memory.rows))
+    if continual.ewc:
+        exits.append(ConsolidateConfig(rows=continual.ewc.rows, fisher=continual.ewc.fisher))
+    exits.append(MeasureTasksConfig(tasks=tuple(t.filter() for t in continual.tasks[: task.index + 1])))
+    extra = (continual.ewc.term(),) if continual.ewc and task.index else ()
+    replay = continual.memory.replay if continual.memory and task.index else None
+    kept, mine = stages[:-own], stages[-own:]
+    mine = [stage.replace(terms=(*stage.terms, *extra), replay=replay) for stage in mine]
+    return [*kept, *mine[:-1], mine[-1].replace(on_exit=tuple(exits))]

@@ -1,0 +1,80 @@
+"""The sections `train` and `adversarial` of an experiment."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from dsray.attacks import AnyAttack, Epsilon, PgdConfig, RandomSearchConfig
+from dsray.base import Config
+from dsray.engine.executions import Precision
+from dsray.engine.length import Length
+from dsray.engine.policies import AnyPolicy
+from dsray.engine.stage import Perturb
+from dsray.engine.terms import AnyTerm, MadryConfig, TaskConfig, TradesConfig
+from dsray.optim import AdamWConfig, AnyOptimizer, Rates
+from dsray.schedules import AnySchedule
+
+
+class TrainConfig(Length):
+    """Clean training, and what every later stage inherits from it."""
+
+    batch: int = Field(64, ge=1, description="rows of a global batch, over all workers")
+    optimizer: AnyOptimizer = AdamWConfig()
+    rates: Rates = Field(Rates(), description="learning rates of every stage that brings none of its own")
+    task: TaskConfig = Field(TaskConfig(), description="the supervised loss")
+    clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient; null for none")
+    precision: Precision = Field("fp32", description="bf16 needs hardware that has it")
+    threads: int = Field(1, ge=1, description="torch threads of each worker; part of the result, since it orders sums")
+    policies: tuple[AnyPolicy, ...] = Field((), description="decisions taken at each validation")
+    log_every: int = Field(20, ge=1, description="steps between lines of the history")
+    validate_every: int = Field(100, ge=1, description="steps between validations")
+    checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints; each stage ends with one too")
+
+
+class AdversarialStage(Length):
+    """One stage of adversarial training."""
+
+    name: str = Field("adversarial", pattern=r"^[\w-]+$", description="name of the stage")
+    attack: AnyAttack = PgdConfig(steps=3)
+    epsilon: AnySchedule = Field(description="radius in input-range units over the stage, e.g. 8/255 = 0.0314")
+    loss: AnyTerm = Field(MadryConfig(), description="madry or trades")
+    rates: Rates | None = Field(None, description="learning rates of this stage; those of train when absent")
+
+    @model_validator(mode="after")
+    def _sound(self) -> AdversarialStage:
+        if not self.loss.needs_adversarial:
+            raise ValueError(f"loss: '{self.loss.kind}' reads no adversarial rows; use madry or trades")
+        if (peak := self.epsilon.peak()) > 1:
+            raise ValueError(f"epsilon: {peak:g} is outside the input range [0, 1]; write {peak:g}/255 = {peak / 255:.4f}")
+        return self
+
+    def perturb(self) -> Perturb:
+        """How the stage perturbs its batches."""
+        climbs = "clean_divergence" if isinstance(self.loss, TradesConfig) else "cross_entropy"
+        return Perturb(attack=self.attack, epsilon=self.epsilon, climbs=climbs)
+
+
+class RobustnessConfig(Config):
+    """How the run judges robustness, on rows of the test split."""
+
+    epsilon: Epsilon = Field(0.1, description="radius of the judgement, in input-range units")
+    rows: int = Field(300, ge=1, description="rows judged (the first of a fixed permutation)")
+    attacks: tuple[AnyAttack, ...] = Field(
+        (PgdConfig(steps=20), RandomSearchConfig()), min_length=1, description="a row counts only if all of them fail"
+    )
+    curve: tuple[Epsilon, ...] = Field((0.02, 0.05, 0.1, 0.15, 0.2), description="radii of the robustness curve")
+
+
+class AdversarialConfig(Config):
+    """Adversarial stages after clean training, and the judgement of the result."""
+
+    stages: tuple[AdversarialStage, ...] = Field((), description="in order, each after the clean stage")
+    baseline: bool = Field(True, description="train an undefended model of equal steps beside it")
+    judge: RobustnessConfig = RobustnessConfig()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> AdversarialConfig:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names) or "clean" in names:
+            raise ValueError("the names of adversarial stages must differ from each other and from 'clean'")
+        return self

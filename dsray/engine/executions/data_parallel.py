@@ -1,0 +1,43 @@
+"""Every worker holds the whole model and its share of the batch; gradients are summed in one message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from dsray.engine.context import Context
+from dsray.engine.executions.execution import Precision, WeightedTerm
+from dsray.engine.executions.single import SingleProcess
+
+
+class DataParallel(SingleProcess):
+    """Sums gradients over `group` after the backward pass.
+
+    Losses are already divided by the rows of the *global* batch, so the sum is exact even when workers hold unequal
+    shares. A step may run the model several times (clean, adversarial), which hooks on the backward pass cannot count.
+    """
+
+    def __init__(self, model: nn.Module, precision: Precision = "fp32", group: dist.ProcessGroup | None = None):
+        super().__init__(model, precision)
+        self.group = group
+        for tensor in (*model.parameters(), *model.buffers()):
+            dist.broadcast(tensor.detach(), src=0, group=group)
+
+    def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
+        parts = super().forward_backward(context, terms, rows)
+        learning = [p for p in self.model.parameters() if p.requires_grad]
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
+        flat = torch.cat([g.reshape(-1) for g in grads])
+        dist.all_reduce(flat, group=self.group)
+        offset = 0
+        for p in learning:
+            p.grad = flat[offset : offset + p.numel()].view_as(p)
+            offset += p.numel()
+        return parts
+
+    def reduce(self, values: Tensor) -> Tensor:
+        dist.all_reduce(values, group=self.group)
+        return values

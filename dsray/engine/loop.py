@@ -1,0 +1,155 @@
+"""The one training loop: a list of stages, run by an execution, fed by a worker, position by position."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from dsray.engine.actions import ActionConfig, Border
+from dsray.engine.executions import Execution
+from dsray.engine.regime import Regime
+from dsray.engine.rows import Plan
+from dsray.engine.stage import Stage
+from dsray.engine.state import TrainState
+from dsray.engine.validate import validation_line
+from dsray.engine.worker import Worker
+from dsray.optim.optimizer import set_rate
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How often the loop speaks, in steps of the whole run; 0 means never except at borders."""
+
+    log: int = 20
+    validate: int = 100
+    checkpoint: int = 200
+
+
+def fit(
+    state: TrainState,
+    stages: Sequence[Stage],
+    worker: Worker,
+    execution: Execution,
+    *,
+    seed: int,
+    clip: float | None = None,
+    cadence: Cadence | None = None,
+) -> bool:
+    """Run `stages` from the state's position to the end; True when it got there, False when asked to stop.
+
+    clip: largest norm of the whole gradient. Each border of a stage is a checkpoint of its own.
+    """
+    loop = _Loop(state, worker, execution, seed, clip, cadence or Cadence(), sum(s.steps for s in stages))
+    while state.stage < len(stages):
+        if not loop.run_stage(stages[state.stage]):
+            return False
+    return True
+
+
+class _Loop:
+    def __init__(self, state, worker, execution, seed, clip, cadence, total):  # type: ignore[no-untyped-def]
+        self.state: TrainState = state
+        self.worker: Worker = worker
+        self.execution: Execution = execution
+        self.seed: int = seed
+        self.clip: float | None = clip
+        self.cadence: Cadence = cadence
+        self.total: int = total
+        self.started = time.monotonic()
+
+    def run_stage(self, stage: Stage) -> bool:
+        state = self.state
+        rows = stage.rows.select(self.worker.data, "train", stage.name)
+        if state.step == 0:
+            self._border(stage, "begin", stage.on_enter, rows)
+        regime = Regime(stage, state, self.seed)
+        plan = self._plan(stage, rows)
+        reason = self._steps(stage, regime, plan)
+        if reason is None:
+            self.worker.report(self._line("checkpoint", stage), state)
+            return False
+        state.executed.append({"stage": stage.name, "steps": state.step, "reason": reason})
+        self._border(stage, "end", stage.on_exit, rows, reason=reason, steps=state.step)
+        state.stage, state.step, state.history = state.stage + 1, 0, []
+        self.worker.report(self._line("checkpoint", stage), state)
+        return True
+
+    def _plan(self, stage: Stage, rows) -> Plan:  # type: ignore[no-untyped-def]
+        share = stage.replay.share if stage.replay else 0.0
+        memory = self.state.memory.rows if stage.replay else self.state.memory.rows[:0]
+        return Plan(self.seed, stage.name, rows, stage.batch, memory, share)
+
+    def _steps(self, stage: Stage, regime: Regime, plan: Plan) -> str | None:
+        """Train to the end of the stage; returns why it ended, None when asked to stop in the middle."""
+        state, worker = self.state, self.worker
+        for batch in worker.batches(plan, state.step, stage.steps):
+            self._step(stage, regime, batch)
+            reason = self._validate(stage, regime)
+            if reason or state.step >= stage.steps:
+                return reason or "steps done"
+            if worker.stop_requested():
+                return None
+            if _due(state.global_step, self.cadence.checkpoint):
+                worker.report(self._line("checkpoint", stage), state)
+        return "steps done"
+
+    def _step(self, stage: Stage, regime: Regime, batch) -> None:  # type: ignore[no-untyped-def]
+        state, execution = self.state, self.execution
+        assert state.optimizer is not None
+        state.model.train()
+        rate = regime.rate(state.step)
+        set_rate(state.optimizer, rate)
+        context = regime.context(state, batch, execution.model)
+        parts = execution.forward_backward(context, regime.terms, stage.batch)
+        norm = execution.clip(self.clip)
+        execution.optimizer_step(state.optimizer)
+        state.model.balance(execution.reduce(context.expert_load()))  # type: ignore[operator]
+        epsilon = regime.epsilon(state.step) if regime.epsilon else None
+        state.step, state.global_step = state.step + 1, state.global_step + 1
+        if _due(state.global_step, self.cadence.log) or state.step in (1, stage.steps):
+            means = execution.reduce(torch.stack(list(parts.values())).detach().clone())
+            line = self._line("step", stage) | {"loss": float(means.sum()), "rate": rate, "grad_norm": norm}
+            line |= {f"term/{name}": float(value) for name, value in zip(parts, means, strict=True)}
+            line |= {"epsilon": epsilon} if epsilon is not None else {}
+            for group in state.optimizer.param_groups:
+                if group["scale"] != 1.0:
+                    line[f"rate/x{group['scale']:g}"] = group["lr"]
+            self.worker.report(line)
+
+    def _validate(self, stage: Stage, regime: Regime) -> str | None:
+        state = self.state
+        if not (_due(state.global_step, self.cadence.validate) or state.step == stage.steps):
+            return None
+        line = validation_line(state.model, self.worker, self.execution)
+        state.history.append({k: v for k, v in line.items() if isinstance(v, float)})
+        self.worker.report(self._line("validation", stage) | line)
+        for policy in regime.policies:
+            decision = policy(state.history)
+            if decision.stop_stage:
+                return decision.stop_stage
+        return None
+
+    def _border(self, stage: Stage, event: str, actions: Sequence[ActionConfig], rows, **extra) -> None:  # type: ignore[no-untyped-def]
+        border = Border(self.state, self.worker.data, rows, self.seed)
+        for action in actions:
+            extra |= action.act(border)
+        self.worker.report(self._line("stage", stage) | {"event": event} | extra)
+
+    def _line(self, kind: str, stage: Stage) -> dict:
+        return {
+            "kind": kind,
+            "step": self.state.global_step,
+            "total": self.total,
+            "stage": stage.name,
+            "stage_step": self.state.step,
+            "stage_steps": stage.steps,
+            "rows": self.state.global_step * stage.batch,
+            "time_s": round(time.monotonic() - self.started, 4),
+        }
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0

@@ -1,0 +1,115 @@
+"""Experiment: the whole file, composed from the sections that live beside what they build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from dsray.augment import AugmentConfig
+from dsray.base import Config, RequestError, explain
+from dsray.compress import CompressConfig
+from dsray.data import DataConfig, Prepared
+from dsray.engine import (
+    AdversarialConfig,
+    ContinualConfig,
+    FinetuneConfig,
+    Stage,
+    TrainConfig,
+    compile_stages,
+    undefended,
+)
+from dsray.models import ModelConfig
+from dsray.overrides import apply_overrides, merge, parse_override
+from dsray.sections import ParallelConfig, ServeConfig
+
+
+class Experiment(Config):
+    """One experiment. Every section but `data` and `model` may be left out."""
+
+    format: Literal[1] = Field(1, description="version of this file format")
+    name: str = Field("experiment", pattern=r"^\w[\w.-]*$", description="name of the run's folder")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
+    data: DataConfig
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig
+    train: TrainConfig = TrainConfig()
+    parallel: ParallelConfig = ParallelConfig()
+    adversarial: AdversarialConfig | None = None
+    finetune: FinetuneConfig | None = None
+    continual: ContinualConfig | None = None
+    compress: CompressConfig | None = None
+    serve: ServeConfig = ServeConfig()
+
+    @model_validator(mode="after")
+    def _sections_fit(self) -> Experiment:
+        if self.adversarial and self.data.image is None:
+            raise ValueError("adversarial: attacks perturb images; data.image is missing")
+        if self.parallel.pipeline > 1 and (self.adversarial or self.finetune or self.continual):
+            raise ValueError("parallel.pipeline: a pipeline trains clean stages only; set it to 1")
+        if self.parallel.workers > self.train.batch:
+            raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
+        return self
+
+    @classmethod
+    def load(cls, path: Path | str, overrides: Iterable[str] = ()) -> Experiment:
+        """Read a file, apply `key=value` overrides, validate. Any fault is a RequestError of one sentence."""
+        tree = read_tree(Path(path))
+        tree.setdefault("name", Path(path).stem)
+        parsed = [parse_override(text) for text in overrides]
+        resolved = cls.parse(tree)
+        return cls.parse(apply_overrides(resolved.tree(), parsed)) if parsed else resolved
+
+    @classmethod
+    def parse(cls, tree: dict[str, Any]) -> Experiment:
+        """Validate a nested mapping."""
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise RequestError(explain(error, "experiment")) from None
+
+    def tree(self) -> dict[str, Any]:
+        """The fully resolved experiment as plain values."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """The fully resolved experiment as a file that `load` accepts."""
+        return yaml.safe_dump(self.tree(), sort_keys=False, allow_unicode=True, width=100)
+
+    def stages(self, data: Prepared) -> list[Stage]:
+        """The flat list of stages that the file stands for, with lengths in steps."""
+        stages = compile_stages(
+            self.train,
+            self.adversarial,
+            self.finetune,
+            self.continual,
+            lambda rows: len(rows.select(data, "train", "continual.tasks")),
+        )
+        return stages
+
+    def undefended_stages(self, data: Prepared) -> list[Stage] | None:
+        """The same steps without attacks, when the file asks for that baseline and there is an attack to leave out."""
+        if not (self.adversarial and self.adversarial.baseline and self.adversarial.stages):
+            return None
+        return undefended(self.stages(data), self.train)
+
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, laid over the file that its `extends:` names."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RequestError(f"experiment: {path} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"experiment: cannot read {path} ({error})") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise RequestError(f"experiment: {path}{line} is not valid YAML") from None
+    if not isinstance(tree, dict):
+        raise RequestError(f"experiment: {path} must hold a mapping of sections")
+    base = tree.pop("extends", None)
+    return tree if base is None else merge(read_tree(path.parent / str(base)), tree)

@@ -1,0 +1,83 @@
+"""Ray Data: the deterministic preparation, and the augmented batches of a stage in exact order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dsray.runtime.quiet  # noqa: F401  isort: skip
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+
+from dsray.augment import AugmentConfig, augment
+from dsray.data import DataConfig, Prepared, assemble, fingerprint_of, fit_schema, load_tables, prepare_table
+from dsray.data.prepared import is_whole
+from dsray.engine import Plan
+from dsray.protocols import Columns
+from dsray.schema import Schema
+
+BLOCK_ROWS = 4096
+"""Row ids of a block: several global batches, since smaller blocks cost more in start-up than they save in time."""
+
+
+def quiet_context() -> None:
+    """Keep Ray Data's order and keep it silent, in this process."""
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
+def prepare(config: DataConfig, cache: Path, seed: int = 0) -> Prepared:
+    """`dsray.data.prepare` with the decoding and tokenising placed by Ray Data; the same arrays."""
+    fingerprint = fingerprint_of(config, seed)
+    folder = cache / fingerprint
+    if not is_whole(folder):
+        quiet_context()
+        tables = load_tables(config, seed)
+        schema = fit_schema(config, tables["train"])
+        prepared = {split: _prepare_split(table, schema) for split, table in tables.items()}
+        assemble(schema, prepared, config, fingerprint).save(folder)
+    return Prepared.load(folder)
+
+
+def _prepare_split(table: pa.Table, schema: Schema) -> pa.Table:
+    blocks = [table.slice(i, BLOCK_ROWS) for i in range(0, len(table), BLOCK_ROWS)]
+    rows = ray.data.from_arrow(blocks).map_batches(
+        prepare_table, fn_kwargs={"schema": schema}, batch_format="pyarrow", batch_size=None
+    )
+    return pa.concat_tables(ray.get(rows.to_arrow_refs()))
+
+
+def _gather(ids: dict[str, np.ndarray], data: ray.ObjectRef, operations: AugmentConfig, seed: int) -> Columns:
+    """Rows by id from the shared table, augmented: the work of one data task."""
+    prepared: Prepared = ray.get(data)
+    columns = prepared.gather(ids["row"], ids["epoch"])
+    return augment(columns, [operation.build() for operation in operations.operations], seed)
+
+
+def augmented(
+    data: ray.ObjectRef, augmentation: AugmentConfig, plan: Plan, first: int, last: int, rank: int, size: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    """One dictionary of arrays per step first..last-1: this worker's rows, in the order of the plan.
+
+    data: reference to the `Prepared` rows. Blocks are made ahead of the consumer by data tasks.
+    """
+    quiet_context()
+    mine = plan.per_worker(rank, size)
+    steps = max(1, BLOCK_ROWS // mine)
+    tables = []
+    for start in range(first, last, steps):
+        rows, epochs = plan.slice(start, min(start + steps, last), rank, size)
+        tables.append(pa.table({"row": rows, "epoch": epochs}))
+    dataset = ray.data.from_arrow(tables).map_batches(
+        _gather,
+        fn_kwargs={"data": data, "operations": augmentation, "seed": seed},
+        batch_format="numpy",
+        batch_size=None,
+        num_cpus=0.5,
+    )
+    yield from dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4)

@@ -1,0 +1,52 @@
+"""One Ray session for all phases of a run: a private local cluster, or the one that RAY_ADDRESS names."""
+
+from __future__ import annotations
+
+import logging
+import os
+from types import TracebackType
+from typing import Self
+
+import dsray.runtime.quiet  # noqa: F401  isort: skip
+import ray
+
+from dsray.base import RunFailure
+from dsray.sections import ParallelConfig
+
+
+class Session:
+    """`with Session(parallel):` starts or joins a cluster, and leaves nothing behind.
+
+    A local cluster offers more logical CPUs than the machine has cores, so that data tasks never wait for a worker
+    that waits for them; how many processes really train is checked against the cores.
+    """
+
+    def __init__(self, parallel: ParallelConfig, threads: int = 1):
+        self.parallel, self.threads = parallel, threads
+        self.own = not os.environ.get("RAY_ADDRESS")
+
+    def __enter__(self) -> Self:
+        if ray.is_initialized():
+            self.own = False
+            return self
+        if self.own:
+            self.parallel.check_room()
+        spare = max(2, os.cpu_count() or 1)
+        arguments = {"num_cpus": self.parallel.processes * self.threads + spare + 2, "include_dashboard": False}
+        try:
+            ray.init(
+                **(arguments if self.own else {"address": os.environ["RAY_ADDRESS"]}),
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                configure_logging=True,
+            )
+        except (ConnectionError, RuntimeError) as error:
+            where = "a local cluster" if self.own else os.environ["RAY_ADDRESS"]
+            raise RunFailure(f"ray: cannot start or reach {where} ({error})") from None
+        if not self.own:
+            self.parallel.check_room(int(ray.cluster_resources().get("CPU", 0)) - 1)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.own:
+            ray.shutdown()

@@ -1,0 +1,151 @@
+"""Ray Train: the loop of `dsray.training` on N workers that survive the death of one."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dsray.runtime.quiet  # noqa: F401  isort: skip
+import numpy as np
+import ray
+import ray.train
+import torch
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from dsray.base import RequestError, RunFailure
+from dsray.batch import Batch
+from dsray.data import Prepared, to_batch
+from dsray.engine import LocalWorker, Plan, TrainState
+from dsray.experiment import Experiment
+from dsray.runtime.data import augmented
+from dsray.sections import ParallelConfig
+from dsray.training import Places, resume_history, train
+
+
+class RayWorker(LocalWorker):
+    """A worker whose batches come from Ray Data; inside Ray Train its checkpoints are reported too."""
+
+    def __init__(self, reference: ray.ObjectRef, experiment: Experiment, *, reports: bool, **rest: Any):
+        super().__init__(ray.get(reference), experiment.augment, seed=experiment.seed, **rest)
+        self.reference, self.augmentation, self.reports = reference, experiment.augment, reports
+
+    def batches(self, plan: Plan, first: int, last: int) -> Iterator[Batch]:
+        arrays = augmented(
+            self.reference, self.augmentation, plan, first, last, self.rank, self.size, self.seed
+        )
+        for columns in arrays:
+            whole = {name: np.ascontiguousarray(values) for name, values in columns.items()}
+            yield to_batch(whole, self.data.schema).to(self.device)
+
+    def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
+        super().report(metrics, state)
+        if state is None or not self.reports:
+            return
+        checkpoint = None
+        if self.rank == 0 and self.checkpoints:
+            folder = self.checkpoints / f"step-{state.global_step:06d}"
+            checkpoint = ray.train.Checkpoint.from_directory(str(folder))
+        figures = {"step": state.global_step, "stage": metrics["stage"]}
+        ray.train.report(
+            figures, checkpoint=checkpoint, checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD
+        )
+
+
+def _train_worker(config: dict[str, Any]) -> None:
+    """What each Ray Train worker runs."""
+    experiment: Experiment = config["experiment"]
+    places: Places = config["places"]
+    context = ray.train.get_context()
+    rank, size = context.get_world_rank(), context.get_world_size()
+    if rank == 0:
+        resume_history(places)
+    worker = RayWorker(
+        config["data"],
+        experiment,
+        reports=True,
+        device=ray.train.torch.get_device(),
+        rank=rank,
+        size=size,
+        folder=places.folder,
+        history=places.history.name,
+        checkpoints=places.checkpoints.name,
+    )
+    train(experiment, worker, places=places)
+
+
+def train_with_ray(experiment: Experiment, data: ray.ObjectRef, places: Places) -> None:
+    """Train on `parallel.workers` workers of Ray Train; the model is in `places` afterwards."""
+    parallel = experiment.parallel
+    gpu = uses_gpu(parallel)
+    logging.getLogger("ray.train").setLevel(logging.CRITICAL)
+    (places.checkpoints / "checkpoint_manager_snapshot.json").unlink(missing_ok=True)
+    trainer = TorchTrainer(
+        _train_worker,
+        train_loop_config={"experiment": experiment, "data": data, "places": places},
+        torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=parallel.processes, use_gpu=gpu, resources_per_worker={"CPU": experiment.train.threads, **({"GPU": 1} if gpu else {})}
+        ),
+        run_config=ray.train.RunConfig(
+            name=places.checkpoints.name,
+            storage_path=str(places.folder.resolve()),
+            failure_config=ray.train.FailureConfig(max_failures=parallel.max_failures),
+        ),
+    )
+    with _own_signals():
+        try:
+            trainer.fit()
+        except ray.train.TrainingFailedError as error:
+            raise _cause(error) from None
+
+
+@ray.remote(max_retries=2)
+def train_twin(experiment: Experiment, data: list[ray.ObjectRef], places: Places) -> None:
+    """The undefended twin as one task beside the training; it resumes from its own checkpoints."""
+    resume_history(places)
+    worker = RayWorker(
+        data[0],
+        experiment,
+        reports=False,
+        folder=places.folder,
+        history=places.history.name,
+        checkpoints=places.checkpoints.name,
+    )
+    train(experiment, worker, undefended=True, places=places)
+
+
+def uses_gpu(parallel: ParallelConfig) -> bool:
+    """Whether each worker gets a GPU of the cluster."""
+    gpus = ray.cluster_resources().get("GPU", 0)
+    if parallel.device == "cuda" and gpus < parallel.processes:
+        raise RequestError(f"parallel.device: cuda needs {parallel.processes} GPUs; the cluster has {gpus:g}; use auto")
+    return parallel.device != "cpu" and gpus >= parallel.processes
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray Train leaves its SIGINT handler behind; put ours back."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if main else None
+    try:
+        yield
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
+
+
+def _cause(error: BaseException) -> RequestError | RunFailure:
+    """Our own error out of Ray's wrapping, or a failure with the last line of the worker's trace."""
+    failures = getattr(error, "worker_failures", {}) or {}
+    for failure in failures.values():
+        cause = getattr(failure, "cause", None) or failure
+        for found in (failure, cause, failure.__cause__):
+            if isinstance(found, RequestError | RunFailure):
+                return found
+    text = str(next(iter(failures.values()), error)).strip().splitlines()
+    return RunFailure(f"training failed: {text[-1] if text else type(error).__name__}; --resume goes on from the last checkpoint")

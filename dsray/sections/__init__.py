@@ -1,0 +1,6 @@
+"""Sections of the file that describe what `dsray.runtime` builds; free of ray, so that `experiment.py` composes them."""
+
+from dsray.sections.parallel import ParallelConfig
+from dsray.sections.serve import ServeConfig
+
+__all__ = ["ParallelConfig", "ServeConfig"]

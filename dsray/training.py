@@ -1,0 +1,101 @@
+"""One training: from an experiment, data and a worker to a model on disk. The same call in-process and under Ray."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dsray.checkpoint import latest_checkpoint, load_checkpoint
+from dsray.engine import Cadence, TrainState, Worker, fit, rewind_history
+from dsray.engine.executions import DataParallel, Execution, SingleProcess
+from dsray.experiment import Experiment
+from dsray.models import RoutedModel, save_model
+from dsray.noise import key_of
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where one training of a run keeps its files; the undefended twin has names of its own."""
+
+    folder: Path
+    suffix: str = ""
+
+    @property
+    def checkpoints(self) -> Path:
+        """Committed checkpoints."""
+        return self.folder / f"checkpoints{self.suffix}"
+
+    @property
+    def history(self) -> Path:
+        """JSON lines of the training."""
+        return self.folder / f"history{self.suffix}.jsonl"
+
+    @property
+    def model(self) -> Path:
+        """The trained model, and `training.json` beside it."""
+        return self.folder / f"model{self.suffix}"
+
+
+def resume_history(places: Places) -> None:
+    """Bring the history back to the newest checkpoint; call it before a worker opens the file."""
+    newest = latest_checkpoint(places.checkpoints)
+    if newest is None:
+        places.history.unlink(missing_ok=True)
+    else:
+        rewind_history(places.history, load_checkpoint(newest)[1]["global_step"])
+
+
+def train(experiment: Experiment, worker: Worker, *, undefended: bool = False, places: Places | None = None) -> RoutedModel:
+    """Train to the end, from the newest checkpoint in `places` if there is one; rank 0 writes the model there."""
+    torch.set_num_threads(experiment.train.threads)
+    model = new_model(experiment, worker)
+    state = TrainState(model)
+    newest = latest_checkpoint(places.checkpoints) if places else None
+    if newest is not None:
+        state.load_state_dict(*load_checkpoint(newest))
+    stages = experiment.undefended_stages(worker.data) if undefended else experiment.stages(worker.data)
+    if stages is None:
+        raise ValueError("the experiment asks for no undefended baseline")
+    train_config = experiment.train
+    finished = fit(
+        state,
+        stages,
+        worker,
+        make_execution(experiment, model, worker),
+        seed=experiment.seed,
+        clip=train_config.clip,
+        cadence=Cadence(train_config.log_every, train_config.validate_every, train_config.checkpoint_every),
+    )
+    if places and finished and worker.rank == 0:
+        save_model(places.model, model, experiment.model, worker.data.schema)
+        write_training(places, state)
+    return model.eval()
+
+
+def new_model(experiment: Experiment, worker: Worker) -> RoutedModel:
+    """The untrained model on the worker's device: a pure function of the experiment's seed."""
+    torch.manual_seed(key_of(experiment.seed, "model") % 2**63)
+    return experiment.model.build(worker.data.schema).to(worker.device)
+
+
+def make_execution(experiment: Experiment, model: RoutedModel, worker: Worker) -> Execution:
+    """How steps are carried out, by the `parallel` section."""
+    if worker.size > 1:
+        return DataParallel(model, experiment.train.precision)
+    return SingleProcess(model, experiment.train.precision)
+
+
+def write_training(places: Places, state: TrainState) -> None:
+    """What the training says of itself: stages as executed, steps, task accuracies."""
+    about: dict[str, Any] = {
+        "executed": state.executed,
+        "steps": state.global_step,
+        "task_accuracy": state.task_accuracy,
+    }
+    aside = places.model / ".training.json"
+    aside.write_text(json.dumps(about, indent=1))
+    aside.replace(places.model / "training.json")
