@@ -39,9 +39,16 @@ class Output:
 
 
 class Attack(Protocol):
-    """Proposes an adversarial batch. The runner in `dsray.attacks` clips it and scores it."""
+    """Proposes an adversarial batch. The runner in `dsray.attacks` clips it and scores it.
 
-    def __call__(self, model: Classifier, batch: Batch, epsilon: float, loss: RowLoss) -> Batch: ...
+    loss: what to climb, the attack's own where None; it may close over the rows of this batch in their order.
+    seed: of the attack's randomness, which belongs to (seed, row, epoch). stop_early: a row that the model gets wrong
+    needs no better proposal; only given together with `loss=None`.
+    """
+
+    def __call__(
+        self, model: Classifier, batch: Batch, epsilon: float, loss: RowLoss | None, *, seed: int, stop_early: bool
+    ) -> Batch: ...
 
 
 class Operation(Protocol):

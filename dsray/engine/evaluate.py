@@ -34,13 +34,13 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of rows whose largest logit is the target, in [0, 1]."""
+        """Share of rows whose largest logit is the target, in [0, 1]; a class unknown to the model is a miss."""
         return float((self.logits.argmax(-1) == self.target).double().mean())
 
     @property
     def loss(self) -> float:
-        """Mean cross-entropy in nats."""
-        return float(F.cross_entropy(self.logits, self.target))
+        """Mean cross-entropy in nats over the rows whose class is known (target >= 0)."""
+        return float(F.cross_entropy(self.logits, self.target, ignore_index=-1))
 
     @property
     def skip_rate(self) -> float:
@@ -49,16 +49,15 @@ class Evaluation:
 
     def metrics(self) -> dict[str, float]:
         """accuracy, balanced_accuracy (mean recall of the classes that occur), macro_f1, calibration_error (15 bins)."""
-        classes = self.logits.shape[-1]
-        recall = multiclass_recall(self.logits, self.target, classes, average="none")
-        occurs = torch.bincount(self.target, minlength=classes) > 0
+        known = self.target >= 0
+        logits, target, classes = self.logits[known], self.target[known], self.logits.shape[-1]
+        recall = multiclass_recall(logits, target, classes, average="none")
+        occurs = torch.bincount(target, minlength=classes) > 0
         return {
             "accuracy": self.accuracy,
             "balanced_accuracy": float(recall[occurs].double().mean()),
-            "macro_f1": float(multiclass_f1_score(self.logits, self.target, classes, average="macro")),
-            "calibration_error": float(
-                multiclass_calibration_error(self.logits.softmax(-1), self.target, classes, n_bins=15)
-            ),
+            "macro_f1": float(multiclass_f1_score(logits, target, classes, average="macro")),
+            "calibration_error": float(multiclass_calibration_error(logits.softmax(-1), target, classes, n_bins=15)),
             "loss": self.loss,
         }
 

@@ -27,7 +27,7 @@ def validation_line(model: nn.Module, worker: Worker, execution: Execution) -> d
         output = execution.predict(batch)
         logits = output.logits.float()
         right = (logits.argmax(-1) == batch.target).sum()
-        loss = F.cross_entropy(logits, batch.target, reduction="sum")
+        loss = F.cross_entropy(logits, batch.target, reduction="sum", ignore_index=-1)
         sums += torch.stack([right.double().cpu(), loss.double().cpu(), torch.tensor(float(len(batch)))])
         depth = output.expert_load.shape[0]
         counts = torch.bincount(output.blocks_run.cpu(), minlength=depth + 1)

@@ -1,0 +1,40 @@
+"""(model, batch, epsilon) -> adversarial batch, and how much of a model's accuracy survives.
+
+Works on any `nn.Module`; attacks move the `image` modality inside an L-inf ball.
+"""
+
+from typing import Annotated
+
+from dsray.attacks.ball import project_linf
+from dsray.attacks.config import AttackConfig
+from dsray.attacks.epsilon import Epsilon, check_epsilon
+from dsray.attacks.evaluation import DEFAULT_ATTACKS, evaluate_attacks, evaluate_curve, robust_accuracy
+from dsray.attacks.fgsm import FgsmConfig
+from dsray.attacks.losses import cross_entropy, fallen, margin
+from dsray.attacks.pgd import PgdConfig
+from dsray.attacks.random_search import RandomSearchConfig
+from dsray.attacks.robustness import Robustness
+from dsray.attacks.runner import perturb
+from dsray.base import one_of
+
+AnyAttack = Annotated[AttackConfig, one_of(FgsmConfig, PgdConfig, RandomSearchConfig)]
+
+__all__ = [
+    "DEFAULT_ATTACKS",
+    "AnyAttack",
+    "AttackConfig",
+    "Epsilon",
+    "FgsmConfig",
+    "PgdConfig",
+    "RandomSearchConfig",
+    "Robustness",
+    "check_epsilon",
+    "cross_entropy",
+    "evaluate_attacks",
+    "evaluate_curve",
+    "fallen",
+    "margin",
+    "perturb",
+    "project_linf",
+    "robust_accuracy",
+]

@@ -1,0 +1,96 @@
+"""Robust accuracy: a row counts only if every attack of an ensemble fails on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dsray.attacks.ball import IMAGE
+from dsray.attacks.config import AttackConfig
+from dsray.attacks.epsilon import check_epsilon
+from dsray.attacks.losses import fallen
+from dsray.attacks.pgd import PgdConfig
+from dsray.attacks.random_search import RandomSearchConfig
+from dsray.attacks.robustness import Robustness
+from dsray.attacks.runner import perturb
+from dsray.batch import Batch
+from dsray.protocols import Classifier, as_classifier
+
+DEFAULT_ATTACKS: tuple[AttackConfig, ...] = (PgdConfig(steps=20), RandomSearchConfig())
+
+
+def evaluate_attacks(
+    model: nn.Module | Classifier,
+    batches: Iterable[Batch],
+    attacks: Sequence[AttackConfig],
+    epsilon: float,
+    seed: int = 0,
+    *,
+    keep_adversarial: bool = False,
+) -> Robustness:
+    """Judge the rows of `batches` at one radius; each attack runs on the rows that the ones before it left standing."""
+    check_epsilon(epsilon)
+    classify = as_classifier(model)
+    parts = [_judge(classify, batch, attacks, epsilon, seed, keep_adversarial) for batch in batches]
+    return Robustness.merge(parts)
+
+
+def evaluate_curve(
+    model: nn.Module | Classifier,
+    batches: Sequence[Batch],
+    attacks: Sequence[AttackConfig],
+    epsilons: Iterable[float],
+    seed: int = 0,
+) -> list[dict[str, float]]:
+    """Robust accuracy at each radius: `[{"epsilon": 0.1, "robust_accuracy": 0.7}, ...]`."""
+    return [
+        {"epsilon": e, "robust_accuracy": evaluate_attacks(model, batches, attacks, e, seed).robust_accuracy}
+        for e in epsilons
+    ]
+
+
+def robust_accuracy(
+    model: nn.Module | Classifier,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    epsilon: float,
+    attacks: Sequence[AttackConfig] | None = None,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> float:
+    """Share of images whose answer no attack can turn, for any module from images to logits.
+
+    images: (n, channel, height, width) in [0, 1]. labels: (n,) int64. epsilon: L-inf radius in input-range units.
+    attacks: PGD-20 and random search unless given. The model is judged in the mode it is in; call `.eval()` first.
+    """
+    rows = torch.arange(len(labels), device=labels.device)
+    whole = Batch({IMAGE: images}, labels, rows, torch.zeros_like(rows))
+    parts = [whole.select(rows[i : i + batch_size]) for i in range(0, len(labels), batch_size)]
+    return evaluate_attacks(model, parts, attacks or DEFAULT_ATTACKS, epsilon, seed).robust_accuracy
+
+
+@torch.no_grad()
+def _judge(
+    classify: Classifier, batch: Batch, attacks: Sequence[AttackConfig], epsilon: float, seed: int, keep: bool
+) -> Robustness:
+    clean_correct = ~fallen(classify(batch), batch.target)
+    standing, worst, survived = clean_correct.clone(), batch.inputs[IMAGE].clone(), {}
+    for config in attacks:
+        rows = standing.nonzero()[:, 0]
+        if len(rows):
+            part = batch.select(rows)
+            moved = perturb(config.build(), classify, part, epsilon, seed=seed, stop_early=True)
+            fell = fallen(classify(moved), part.target)
+            worst[rows[fell]] = moved.inputs[IMAGE][fell]
+            standing[rows[fell]] = False
+        survived[config.name] = standing.cpu().numpy().copy()
+    return Robustness(
+        epsilon=epsilon,
+        rows=batch.rows.cpu().numpy(),
+        clean_correct=clean_correct.cpu().numpy(),
+        survived=survived,
+        adversarial=batch.with_input(IMAGE, worst) if keep else None,
+    )

@@ -1,0 +1,80 @@
+"""The judgement of a trained model: clean figures, hidden modalities, skipping, robustness; for runs, sweeps and reports.
+
+Rows are judged in fixed shards, so that one process and many give the same figures bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch import nn
+
+from dsray.attacks import Robustness, evaluate_attacks
+from dsray.batch import Batch
+from dsray.data import Prepared, to_batch
+from dsray.engine import Evaluation, RobustnessConfig, evaluate
+from dsray.experiment import Experiment
+from dsray.noise import key_of
+
+SHARD_ROWS = 75
+BATCH_ROWS = 270
+
+
+def batches(data: Prepared, rows: np.ndarray, size: int = BATCH_ROWS) -> Iterator[Batch]:
+    """Clean batches of the given row ids on the CPU, in order."""
+    for i in range(0, len(rows), size):
+        yield to_batch(data.gather(rows[i : i + size]), data.schema)
+
+
+def clean_figures(model: nn.Module, data: Prepared, split: str = "test") -> tuple[dict[str, float], Evaluation]:
+    """Flat figures of a split (`test_accuracy`, ..., `skip_rate`, `test_accuracy_without_image`) and the answers."""
+    rows = data.splits[split]
+    found = evaluate(model, batches(data, rows))
+    whole = evaluate(model, batches(data, rows), full=True)
+    figures = {f"{split}_{name}": value for name, value in found.metrics().items()}
+    figures["skip_rate"] = found.skip_rate
+    figures[f"{split}_accuracy_full"] = whole.accuracy
+    figures["skip_loss_points"] = 100 * (whole.accuracy - found.accuracy)
+    if len(data.schema.modalities) > 1:
+        for name in data.schema.modalities:
+            hidden = evaluate(model, (b.without(name) for b in batches(data, rows)))
+            figures[f"{split}_accuracy_without_{name}"] = hidden.accuracy
+    return figures, found
+
+
+def judged_rows(data: Prepared, split: str, count: int) -> np.ndarray:
+    """The first `count` of a fixed permutation of the split: the rows that robustness is judged on."""
+    rows = data.splits[split]
+    return np.sort(np.random.default_rng(key_of("judge", split)).permutation(rows)[:count])
+
+
+def shards(rows: np.ndarray) -> list[np.ndarray]:
+    """The fixed shards of a judgement."""
+    return [rows[i : i + SHARD_ROWS] for i in range(0, len(rows), SHARD_ROWS)]
+
+
+def judge_shard(
+    model: nn.Module, data: Prepared, rows: np.ndarray, judge: RobustnessConfig, epsilon: float, seed: int
+) -> Robustness:
+    """All attacks of the judgement on one shard, the adversarial rows kept."""
+    model.eval()
+    return evaluate_attacks(
+        model, batches(data, rows, SHARD_ROWS), judge.attacks, epsilon, seed, keep_adversarial=True
+    )
+
+
+def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared) -> dict[str, float]:
+    """What choices are made by: `val_accuracy` and, with an `adversarial` section, `val_robust_accuracy` and their mean.
+
+    The mean, `val_balanced_robustness`, rises only when neither is given away for the other.
+    """
+    accuracy = evaluate(model, batches(data, data.splits["validation"])).accuracy
+    figures = {"val_accuracy": accuracy}
+    if experiment.adversarial:
+        judge = experiment.adversarial.judge
+        rows = judged_rows(data, "validation", judge.rows)
+        parts = [judge_shard(model, data, s, judge, judge.epsilon, experiment.seed) for s in shards(rows)]
+        robust = Robustness.merge(parts).robust_accuracy
+        figures |= {"val_robust_accuracy": robust, "val_balanced_robustness": (accuracy + robust) / 2}
+    return figures
