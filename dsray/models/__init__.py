@@ -1,0 +1,20 @@
+"""Encoders, one shared projection, routed trunk, heads."""
+
+from dsray.models.config import ModelConfig
+from dsray.models.experts import ExpertsConfig
+from dsray.models.files import load_model, load_part, save_model
+from dsray.models.model import RoutedModel
+from dsray.models.parameters import active_parameters, count_parameters
+from dsray.models.trunk import TrunkConfig
+
+__all__ = [
+    "ExpertsConfig",
+    "ModelConfig",
+    "RoutedModel",
+    "TrunkConfig",
+    "active_parameters",
+    "count_parameters",
+    "load_model",
+    "load_part",
+    "save_model",
+]

@@ -1,0 +1,46 @@
+"""The `model` section of an experiment."""
+
+from __future__ import annotations
+
+from pydantic import Field, ValidationError, model_validator
+
+from dsray.base import Config
+from dsray.models.depth import AnyDepth, EarlyExitConfig
+from dsray.models.encoders import EncodersConfig
+from dsray.models.heads import AnyHead, ClassificationConfig
+from dsray.models.model import RoutedModel
+from dsray.models.trunk import TrunkConfig
+from dsray.schema import Schema
+
+
+class ModelConfig(Config):
+    """Encoders, one shared projection, routed trunk, head."""
+
+    width: int = Field(64, ge=1, description="width of the common space")
+    encoders: EncodersConfig = EncodersConfig()
+    trunk: TrunkConfig = TrunkConfig()
+    depth: AnyDepth = Field(EarlyExitConfig(), description="which blocks a row runs")
+    head: AnyHead = ClassificationConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> ModelConfig:
+        if self.width % self.trunk.heads:
+            raise ValueError(f"trunk.heads: {self.trunk.heads} do not divide a width of {self.width}")
+        widths = {self.encoders.image.width, self.encoders.text.width}
+        if len(widths) > 1:
+            raise ValueError("encoders: all widths must be equal, since one projection serves them all")
+        try:
+            self.depth.check(self.trunk.blocks)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise ValueError(f"depth.{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
+        return self
+
+    def build(self, schema: Schema) -> RoutedModel:
+        """The untrained model for the modalities and classes of `schema`."""
+        specs = {name: getattr(schema, name) for name in schema.modalities}
+        encoders = {name: getattr(self.encoders, name).build(spec) for name, spec in specs.items()}
+        depth = self.depth.build(self.trunk.blocks)
+        return RoutedModel(
+            encoders, self.width, self.trunk, depth, lambda: self.head.build(self.width, len(schema.classes))
+        )

@@ -1,0 +1,58 @@
+"""A model on disk: `model.safetensors` and `model.json` in a folder that appears whole; parts load on their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from dsray.base import RequestError
+from dsray.models.config import ModelConfig
+from dsray.models.model import RoutedModel
+from dsray.schema import Schema
+
+
+def save_model(folder: Path, model: RoutedModel, config: ModelConfig, schema: Schema) -> None:
+    """Write weights, router state, config and schema; an older model in `folder` is replaced."""
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, aside / "model.safetensors")
+    about = {"format": 1, "model": config.model_dump(mode="json"), "schema": schema.model_dump(mode="json")}
+    (aside / "model.json").write_text(json.dumps(about, indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+
+
+def load_model(folder: Path) -> tuple[RoutedModel, ModelConfig, Schema]:
+    """The model in evaluation mode with its config and schema."""
+    try:
+        about = json.loads((folder / "model.json").read_text())
+    except FileNotFoundError:
+        raise RequestError(f"model: {folder} holds no finished model (model.json is missing)") from None
+    config, schema = ModelConfig.model_validate(about["model"]), Schema.model_validate(about["schema"])
+    with torch.device("meta"):
+        model = config.build(schema)
+    model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
+    return model.eval(), config, schema
+
+
+def load_part(model: nn.Module, folder: Path, part: str) -> None:
+    """Replace the weights of one part (`encoders.image`, `trunk`) by those of the model saved in `folder`."""
+    prefix = part + "."
+    found = {
+        k.removeprefix(prefix): v for k, v in load_file(folder / "model.safetensors").items() if k.startswith(prefix)
+    }
+    if not found:
+        raise RequestError(f"part: '{part}' is not in {folder}")
+    try:
+        model.get_submodule(part).load_state_dict(found)
+    except (RuntimeError, AttributeError) as error:
+        raise RequestError(
+            f"part: '{part}' of {folder} does not fit this model ({str(error).splitlines()[-1]})"
+        ) from None
