@@ -37,6 +37,9 @@ class AdversarialStage(Length):
     name: str = Field("adversarial", pattern=r"^[\w-]+$", description="name of the stage")
     attack: AnyAttack = PgdConfig(steps=3)
     epsilon: AnySchedule = Field(description="radius in input-range units over the stage, e.g. 8/255 = 0.0314")
+    share: float = Field(
+        1.0, gt=0, le=1, description="share of the rows of each batch that are perturbed; the others stay clean"
+    )
     loss: AnyTerm = Field(MadryConfig(), description="madry or trades")
     rates: Rates | None = Field(None, description="learning rates of this stage; those of train when absent")
 
@@ -51,7 +54,7 @@ class AdversarialStage(Length):
     def perturb(self) -> Perturb:
         """How the stage perturbs its batches."""
         climbs = "clean_divergence" if isinstance(self.loss, TradesConfig) else "cross_entropy"
-        return Perturb(attack=self.attack, epsilon=self.epsilon, climbs=climbs)
+        return Perturb(attack=self.attack, epsilon=self.epsilon, share=self.share, climbs=climbs)
 
 
 class RobustnessConfig(Config):

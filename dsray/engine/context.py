@@ -64,10 +64,10 @@ class Context:
         return torch.stack(loads).sum(0)
 
     def _divergence(self) -> RowLoss:
-        """KL(clean answer || answer), what TRADES climbs; the clean side is fixed."""
+        """KL(clean answer || answer), what TRADES climbs; the clean side is fixed. Perturbed rows come first."""
         clean = self.clean.logits.detach().softmax(-1)
 
         def loss(logits: Tensor, target: Tensor) -> Tensor:
-            return F.kl_div(logits.log_softmax(-1), clean, reduction="none").sum(-1)
+            return F.kl_div(logits.log_softmax(-1), clean[: len(logits)], reduction="none").sum(-1)
 
         return loss

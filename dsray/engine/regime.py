@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import nn
 
 from dsray.attacks import perturb
@@ -27,6 +28,7 @@ class Regime:
         self.terms: list[WeightedTerm] = [(t.kind, t.weight.build(stage.steps), t.build()) for t in stage.terms]
         self.policies = [policy.build() for policy in stage.policies]
         self.epsilon: Schedule | None = stage.perturb.epsilon.build(stage.steps) if stage.perturb else None
+        self.share = stage.perturb.share if stage.perturb else 0.0
         self.attack: Attack | None = stage.perturb.attack.build() if stage.perturb else None
         freeze(state.model, stage)
         learning = {n: p for n, p in state.model.named_parameters() if p.requires_grad}
@@ -49,7 +51,13 @@ class Regime:
             if epsilon == 0 or self.attack is None:
                 return batch
             seed = key_of(self.seed, "perturb", global_step)
-            return perturb(self.attack, model, batch, epsilon, loss=loss, seed=seed)
+            count = round(len(batch) * self.share)
+            if count == len(batch):
+                return perturb(self.attack, model, batch, epsilon, loss=loss, seed=seed)
+            rows = torch.arange(count, device=batch.device)
+            moved = perturb(self.attack, model, batch.select(rows), epsilon, loss=loss, seed=seed)
+            images = torch.cat([moved.inputs["image"], batch.inputs["image"][count:]])
+            return batch.with_input("image", images)
 
         return partial(perturbed, self.epsilon(step) if self.epsilon else 0.0)
 

@@ -21,6 +21,7 @@ class Perturb(Config):
 
     attack: AnyAttack
     epsilon: AnySchedule = Field(description="radius in input-range units over the stage")
+    share: float = Field(1.0, gt=0, le=1, description="share of the rows of each batch that are perturbed")
     climbs: Literal["cross_entropy", "clean_divergence"] = Field(
         "cross_entropy", description="what the attack maximises: the loss, or the divergence from the clean answer"
     )
