@@ -169,5 +169,6 @@ def explain(error: ValidationError, root: str) -> str:
         return f"{path}: is required"
     message = first["msg"].removeprefix("Value error, ")
     value = first["input"]
-    shown = "" if isinstance(value, dict | list | tuple | BaseModel) else f"; got {value!r}"
+    said = "; got " in message or isinstance(value, dict | list | tuple | BaseModel)
+    shown = "" if said else f"; got {value!r}"
     return f"{path}: {message[:1].lower()}{message[1:]}{shown}"

@@ -39,7 +39,9 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         return load_file(folder / "state.safetensors"), json.loads((folder / "state.json").read_text())
     except FileNotFoundError as error:
-        raise RequestError(f"checkpoint: {folder} is not a checkpoint ({Path(error.filename).name} is missing)") from None
+        raise RequestError(
+            f"checkpoint: {folder} is not a checkpoint ({Path(error.filename).name} is missing)"
+        ) from None
 
 
 def checkpoints(root: Path) -> list[Path]:

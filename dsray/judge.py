@@ -59,9 +59,7 @@ def judge_shard(
 ) -> Robustness:
     """All attacks of the judgement on one shard, the adversarial rows kept."""
     model.eval()
-    return evaluate_attacks(
-        model, batches(data, rows, SHARD_ROWS), judge.attacks, epsilon, seed, keep_adversarial=True
-    )
+    return evaluate_attacks(model, batches(data, rows, SHARD_ROWS), judge.attacks, epsilon, seed, keep_adversarial=True)
 
 
 def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared) -> dict[str, float]:

@@ -49,7 +49,9 @@ def resume_history(places: Places) -> None:
         rewind_history(places.history, load_checkpoint(newest)[1]["global_step"])
 
 
-def train(experiment: Experiment, worker: Worker, *, undefended: bool = False, places: Places | None = None) -> RoutedModel:
+def train(
+    experiment: Experiment, worker: Worker, *, undefended: bool = False, places: Places | None = None
+) -> RoutedModel:
     """Train to the end, from the newest checkpoint in `places` if there is one; rank 0 writes the model there."""
     torch.set_num_threads(experiment.train.threads)
     model = new_model(experiment, worker)

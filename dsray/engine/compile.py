@@ -62,9 +62,7 @@ def compile_stages(
 
 def undefended(stages: list[Stage], train: TrainConfig) -> list[Stage]:
     """The same stages and steps with every attack left out: the baseline that robustness is measured against."""
-    return [
-        stage.replace(perturb=None, terms=(train.task, *(t for t in stage.terms if _keeps(t)))) for stage in stages
-    ]
+    return [stage.replace(perturb=None, terms=(train.task, *(t for t in stage.terms if _keeps(t)))) for stage in stages]
 
 
 def _keeps(term) -> bool:  # type: ignore[no-untyped-def]

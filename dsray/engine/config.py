@@ -48,7 +48,9 @@ class AdversarialStage(Length):
         if not self.loss.needs_adversarial:
             raise ValueError(f"loss: '{self.loss.kind}' reads no adversarial rows; use madry or trades")
         if (peak := self.epsilon.peak()) > 1:
-            raise ValueError(f"epsilon: {peak:g} is outside the input range [0, 1]; write {peak:g}/255 = {peak / 255:.4f}")
+            raise ValueError(
+                f"epsilon: {peak:g} is outside the input range [0, 1]; write {peak:g}/255 = {peak / 255:.4f}"
+            )
         return self
 
     def perturb(self) -> Perturb:

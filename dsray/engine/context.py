@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsray.batch import Batch
-from dsray.protocols import Output, RowLoss
 from dsray.learning import Anchor
+from dsray.protocols import Output, RowLoss
 
 Perturbation = Callable[[Batch, RowLoss | None], Batch]
 """(batch, loss to climb or None for the stage's own) -> adversarial batch."""

@@ -45,9 +45,8 @@ def load_model(folder: Path) -> tuple[RoutedModel, ModelConfig, Schema]:
 def load_part(model: nn.Module, folder: Path, part: str) -> None:
     """Replace the weights of one part (`encoders.image`, `trunk`) by those of the model saved in `folder`."""
     prefix = part + "."
-    found = {
-        k.removeprefix(prefix): v for k, v in load_file(folder / "model.safetensors").items() if k.startswith(prefix)
-    }
+    tensors = load_file(folder / "model.safetensors")
+    found = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     if not found:
         raise RequestError(f"part: '{part}' is not in {folder}")
     try:

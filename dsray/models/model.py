@@ -53,7 +53,7 @@ class RoutedModel(nn.Module):
 
     def stem(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Tokens (batch, tokens, width), the answer token first, and mask (batch, tokens) of those that exist."""
-        rows = len(next(iter(inputs.values())))
+        rows = next(iter(inputs.values())).shape[0]
         tokens = [self.answer.expand(rows, 1, -1)]
         masks = [torch.ones(rows, 1, dtype=torch.bool, device=self.answer.device)]
         for name, encoder in self.encoders.items():

@@ -7,19 +7,17 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import dsray.runtime.quiet  # noqa: F401  isort: skip
 import numpy as np
 import ray
 import ray.train
-import torch
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from dsray.base import RequestError, RunFailure
 from dsray.batch import Batch
-from dsray.data import Prepared, to_batch
+from dsray.data import to_batch
 from dsray.engine import LocalWorker, Plan, TrainState
 from dsray.experiment import Experiment
 from dsray.runtime.data import augmented
@@ -35,9 +33,7 @@ class RayWorker(LocalWorker):
         self.reference, self.augmentation, self.reports = reference, experiment.augment, reports
 
     def batches(self, plan: Plan, first: int, last: int) -> Iterator[Batch]:
-        arrays = augmented(
-            self.reference, self.augmentation, plan, first, last, self.rank, self.size, self.seed
-        )
+        arrays = augmented(self.reference, self.augmentation, plan, first, last, self.rank, self.size, self.seed)
         for columns in arrays:
             whole = {name: np.ascontiguousarray(values) for name, values in columns.items()}
             yield to_batch(whole, self.data.schema).to(self.device)
@@ -89,7 +85,9 @@ def train_with_ray(experiment: Experiment, data: ray.ObjectRef, places: Places) 
         train_loop_config={"experiment": experiment, "data": data, "places": places},
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
-            num_workers=parallel.processes, use_gpu=gpu, resources_per_worker={"CPU": experiment.train.threads, **({"GPU": 1} if gpu else {})}
+            num_workers=parallel.processes,
+            use_gpu=gpu,
+            resources_per_worker={"CPU": experiment.train.threads, **({"GPU": 1} if gpu else {})},
         ),
         run_config=ray.train.RunConfig(
             name=places.checkpoints.name,
@@ -148,4 +146,6 @@ def _cause(error: BaseException) -> RequestError | RunFailure:
             if isinstance(found, RequestError | RunFailure):
                 return found
     text = str(next(iter(failures.values()), error)).strip().splitlines()
-    return RunFailure(f"training failed: {text[-1] if text else type(error).__name__}; --resume goes on from the last checkpoint")
+    return RunFailure(
+        f"training failed: {text[-1] if text else type(error).__name__}; --resume goes on from the last checkpoint"
+    )

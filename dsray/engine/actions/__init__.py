@@ -9,9 +9,7 @@ from dsray.engine.actions.measure_tasks import MeasureTasksConfig
 from dsray.engine.actions.remember import RememberConfig
 from dsray.engine.actions.reset_optimizer import ResetOptimizerConfig
 
-AnyAction = Annotated[
-    ActionConfig, one_of(ConsolidateConfig, MeasureTasksConfig, RememberConfig, ResetOptimizerConfig)
-]
+AnyAction = Annotated[ActionConfig, one_of(ConsolidateConfig, MeasureTasksConfig, RememberConfig, ResetOptimizerConfig)]
 
 __all__ = [
     "ActionConfig",

@@ -42,6 +42,4 @@ def _divergence(clean: Output, adversarial: Output, exit_weight: float) -> Tenso
 
 
 def _kl(clean: Tensor, adversarial: Tensor) -> Tensor:
-    return F.kl_div(
-        adversarial.log_softmax(-1), clean.log_softmax(-1), reduction="none", log_target=True
-    ).sum(-1)
+    return F.kl_div(adversarial.log_softmax(-1), clean.log_softmax(-1), reduction="none", log_target=True).sum(-1)

@@ -1,0 +1,89 @@
+"""A routed model as an ONNX graph, with its routing inside."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import Protocol
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from dsray.batch import Batch
+
+OPSET = 18
+
+
+class Exportable(Protocol):
+    """What can be exported: a module whose `exportable()` traces to gather, compute and scatter."""
+
+    def exportable(self) -> nn.Module: ...
+
+
+def export_onnx(model: Exportable, example: Batch, path: Path) -> None:
+    """Write the evaluation-mode model in fp32.
+
+    Inputs: one per modality and `present_MODALITY` (batch,) bool; outputs: `logits` (batch, classes) and `blocks_run`
+    (batch,) int64; the batch is dynamic. example: a few rows to trace with. The tracing exporter is used, since it
+    takes 0.3 s where the newer one takes 8 s for the same graph.
+    """
+    graph = model.exportable().eval()
+    names = tuple(graph.names)  # type: ignore[arg-type]
+    present = [_present(example, name) for name in names]
+    inputs = [*names, *(f"present_{name}" for name in names)]
+    with _silence(), torch.no_grad():
+        torch.onnx.export(
+            graph,
+            (*(example.inputs[name] for name in names), *present),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=inputs,
+            output_names=["logits", "blocks_run"],
+            dynamic_axes={name: {0: "batch"} for name in [*inputs, "logits", "blocks_run"]},
+        )
+    onnx.save(_slim(onnx.load(path)), path)
+
+
+def _present(batch: Batch, name: str) -> Tensor:
+    return batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))
+
+
+def _slim(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what no runtime reads, and shorten the names of nodes and inner values, which outweigh a small model."""
+    kept = {v.name for v in (*model.graph.input, *model.graph.output)}
+    short: dict[str, str] = {"": ""}
+
+    def rename(name: str) -> str:
+        return name if name in kept else short.setdefault(name, f"v{len(short):x}")
+
+    del model.graph.value_info[:]
+    model.graph.doc_string = model.doc_string = ""
+    for i, node in enumerate(model.graph.node):
+        node.doc_string, node.name = "", f"n{i:x}"
+        node.input[:] = [rename(name) for name in node.input]
+        node.output[:] = [rename(name) for name in node.output]
+    for tensor in model.graph.initializer:
+        tensor.name = rename(tensor.name)
+    return model
+
+
+@contextlib.contextmanager
+def _silence():  # type: ignore[no-untyped-def]
+    """Keep the exporter's remarks (tracing a shape, its own deprecation) off the console."""
+    level = logging.getLogger("torch.onnx").level
+    logging.getLogger("torch.onnx").setLevel(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.getLogger("torch.onnx").setLevel(level)

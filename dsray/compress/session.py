@@ -1,0 +1,47 @@
+"""Answers of an ONNX model: onnxruntime and numpy only, so that serving needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+
+@dataclass(frozen=True)
+class Answers:
+    """logits, probabilities (rows, classes) float32; blocks_run (rows,) int64."""
+
+    logits: np.ndarray
+    probabilities: np.ndarray
+    blocks_run: np.ndarray
+
+
+class Session:
+    """A loaded model. Each row's answer depends on that row alone."""
+
+    def __init__(self, model: Path | bytes, threads: int = 1):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 4
+        source = model if isinstance(model, bytes) else str(model)
+        self.session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self.inputs = [entry.name for entry in self.session.get_inputs()]
+
+    def run(self, columns: Mapping[str, np.ndarray]) -> Answers:
+        """columns: modality -> values, `present.MODALITY` -> bool, as `dsray.data.columns_of` gives them."""
+        feed = {name: columns[name.replace("present_", "present.")] for name in self.inputs}
+        logits, blocks_run = self.session.run(["logits", "blocks_run"], feed)
+        shifted = np.exp(logits - logits.max(-1, keepdims=True))
+        return Answers(logits, shifted / shifted.sum(-1, keepdims=True), blocks_run)
+
+    def run_all(self, columns: Mapping[str, np.ndarray], rows: int, size: int = 256) -> Answers:
+        """`run` in pieces of `size` rows."""
+        pieces = [self.run({k: v[i : i + size] for k, v in columns.items()}) for i in range(0, rows, size)]
+        return Answers(
+            np.concatenate([p.logits for p in pieces]),
+            np.concatenate([p.probabilities for p in pieces]),
+            np.concatenate([p.blocks_run for p in pieces]),
+        )
