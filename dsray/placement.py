@@ -1,0 +1,69 @@
+"""Where the work of a run happens. This is the plain way, one process after the other; `dsray.runtime` has Ray's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from dsray.data import DataConfig, Prepared, prepare
+from dsray.engine import LocalWorker
+from dsray.experiment import Experiment
+from dsray.training import Places, resume_history, train
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+OnLine = Callable[[dict[str, Any]], None]
+"""Takes each line of the training history as it is written."""
+
+
+class Placement(Protocol):
+    """The places of a run: data preparation, training and mapped work."""
+
+    name: str
+
+    def prepare(self, config: DataConfig, cache: Path) -> Prepared:
+        """The prepared rows, through the cache."""
+        ...
+
+    def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
+        """Train the model, and its undefended twin if asked for, into `folder`; finished ones are left alone."""
+        ...
+
+    def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:
+        """`work(item, *shared)` for each item, in order of the items."""
+        ...
+
+
+def trainings(experiment: Experiment, data: Prepared, folder: Path) -> list[tuple[Places, bool]]:
+    """What is still to be trained in `folder`: places, and whether it is the undefended twin."""
+    wanted = [(Places(folder), False)]
+    if experiment.undefended_stages(data) is not None:
+        wanted.append((Places(folder, "-undefended"), True))
+    return [(places, twin) for places, twin in wanted if not (places.model / "training.json").exists()]
+
+
+class LocalPlacement:
+    """Everything in this process."""
+
+    name = "local"
+
+    def prepare(self, config: DataConfig, cache: Path) -> Prepared:
+        return prepare(config, cache)
+
+    def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
+        for places, twin in trainings(experiment, data, folder):
+            resume_history(places)
+            worker = LocalWorker(
+                data,
+                experiment.augment,
+                seed=experiment.seed,
+                folder=folder,
+                history=places.history.name,
+                checkpoints=places.checkpoints.name,
+                on_line=on_line,
+            )
+            train(experiment, worker, undefended=twin, places=places)
+
+    def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:
+        return [work(item, *shared) for item in items]

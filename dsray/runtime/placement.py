@@ -1,0 +1,113 @@
+"""Ray's places of a run: Ray Data prepares, Ray Train trains, tasks judge."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dsray.runtime.quiet  # noqa: F401  isort: skip
+import ray
+import torch
+
+from dsray.data import DataConfig, Prepared
+from dsray.experiment import Experiment
+from dsray.placement import OnLine, trainings
+from dsray.runtime.data import prepare
+from dsray.runtime.train import train_twin, train_with_ray
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+POLL_S = 0.05
+
+
+class RayPlacement:
+    """Work goes to the session's cluster; this process only waits and shows progress."""
+
+    name = "ray"
+
+    def prepare(self, config: DataConfig, cache: Path) -> Prepared:
+        return prepare(config, cache)
+
+    def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
+        folder = folder.resolve()
+        reference = ray.put(data)
+        todo = trainings(experiment, data, folder)
+        twins = [train_twin.remote(experiment, [reference], places) for places, twin in todo if twin]
+        for places, twin in todo:
+            if not twin:
+                follower = Follower(places.history, on_line)
+                _in_thread(lambda places=places: train_with_ray(experiment, reference, places), follower.poll)
+                follower.poll()
+        _wait(twins)
+
+    def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:
+        threads = torch.get_num_threads()
+        references = [ray.put(value) for value in shared]
+        tasks = [_apply.remote(work, item, threads, *references) for item in items]
+        _wait(tasks)
+        return ray.get(tasks)
+
+
+@ray.remote(max_retries=2)
+def _apply(work: Callable[..., Any], item: Any, threads: int, *shared: Any) -> Any:
+    torch.set_num_threads(threads)
+    return work(item, *shared)
+
+
+def _wait(tasks: list[ray.ObjectRef]) -> None:
+    """Wait in short pieces, so that Ctrl-C is heard at once; raises what a task raised."""
+    left = tasks
+    while left:
+        ready, left = ray.wait(left, timeout=POLL_S)
+        for task in ready:
+            try:
+                ray.get(task)
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause or error from None
+
+
+def _in_thread(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
+    """Run `work` in a daemon thread, so that the main thread stays free for Ctrl-C and progress."""
+    errors: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=guarded, daemon=True, name="train")
+    thread.start()
+    while thread.is_alive():
+        meanwhile()
+        time.sleep(POLL_S)
+    if errors:
+        raise errors[0]
+
+
+class Follower:
+    """Hands on each whole line that is appended to a history file, also when a resumed worker cuts it."""
+
+    def __init__(self, path: Path, on_line: OnLine):
+        self.path, self.on_line = path, on_line
+        self.inode, self.position = 0, 0
+
+    def poll(self) -> None:
+        """Hand on what has come since the last call."""
+        try:
+            with self.path.open("rb") as file:
+                inode = self.path.stat().st_ino
+                if inode != self.inode:
+                    self.inode, self.position = inode, 0
+                file.seek(self.position)
+                whole, newline, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return
+        if newline:
+            self.position += len(whole) + 1
+            for line in whole.splitlines():
+                self.on_line(json.loads(line))

@@ -1,0 +1,103 @@
+"""The attack step: robust accuracy of the model and its twin, a curve over epsilon, and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dsray.attacks import Robustness
+from dsray.data import Prepared
+from dsray.engine import RobustnessConfig
+from dsray.judge import judge_shard, judged_rows, shards
+from dsray.placement import Placement
+from dsray.report import Record
+from dsray.steps.pictures import data_uri
+
+EXAMPLES = 6
+Job = tuple[str, float, np.ndarray]
+
+
+def attack_step(
+    record: Record, data: Prepared, judge: RobustnessConfig, seed: int, models: dict[str, nn.Module], placement: Placement
+) -> dict[str, Any]:
+    """Judge `models` ("" and perhaps "_undefended") and write `attack.json`; robust figures go to `metrics.json`.
+
+    The curve is judged on the first `curve_rows` rows only, and says so.
+    """
+    rows = judged_rows(data, "test", judge.rows)
+    curve_rows = judged_rows(data, "test", judge.curve_rows)
+    radii = sorted({*judge.curve, judge.epsilon} - {0.0})
+    jobs: list[Job] = [(name, judge.epsilon, shard) for name in models for shard in shards(rows)]
+    jobs += [(name, e, shard) for name in models for e in radii for shard in shards(curve_rows)]
+    parts = placement.map(_judge, jobs, models, data, judge, seed)
+    whole = len(models) * len(shards(rows))
+    main = {name: _merge(jobs[:whole], parts[:whole], name, judge.epsilon) for name in models}
+    points = [
+        {"epsilon": e}
+        | {f"robust_accuracy{n}": _merge(jobs[whole:], parts[whole:], n, e).robust_accuracy for n in models}
+        for e in radii
+    ]
+    found = main[""]
+    clean = {f"robust_accuracy{n}": _clean(jobs[whole:], parts[whole:], n, radii[0]) for n in models}
+    report = {
+        "epsilon": judge.epsilon,
+        "rows": len(rows),
+        "attacks": [attack.name for attack in judge.attacks],
+        "clean_accuracy": found.clean_accuracy,
+        "per_attack": found.per_attack,
+        "curve": [{"epsilon": 0.0, **clean}, *points],
+        "curve_rows": len(curve_rows),
+        "examples": _examples(data, found, models[""]),
+        **{f"robust_accuracy{name}": judged.robust_accuracy for name, judged in main.items()},
+    }
+    record.write_json("attack.json", report)
+    record.update_metrics({f"robust_accuracy{name}": judged.robust_accuracy for name, judged in main.items()})
+    return report
+
+
+def _judge(job: Job, models: dict[str, nn.Module], data: Prepared, judge: RobustnessConfig, seed: int) -> Robustness:
+    name, epsilon, rows = job
+    return judge_shard(models[name], data, rows, judge, epsilon, seed)
+
+
+def _merge(jobs: list[Job], parts: list[Robustness], name: str, epsilon: float) -> Robustness:
+    return Robustness.merge([p for job, p in zip(jobs, parts, strict=True) if job[0] == name and job[1] == epsilon])
+
+
+def _clean(jobs: list[Job], parts: list[Robustness], name: str, epsilon: float) -> float:
+    return _merge(jobs, parts, name, epsilon).clean_accuracy
+
+
+@torch.no_grad()
+def _examples(data: Prepared, found: Robustness, model: nn.Module) -> list[dict[str, Any]]:
+    """Rows that were right and fell: clean, adversarial, and their difference around grey."""
+    batch = found.adversarial
+    if batch is None:
+        return []
+    fell = np.flatnonzero(found.clean_correct & ~found.robust)[:EXAMPLES]
+    examples = []
+    for i in fell.tolist():
+        row = int(found.rows[i])
+        columns = data.gather(np.array([row]))
+        clean, moved = columns["image"][0], batch.inputs["image"][i].numpy()
+        answer = int(model(*_one(batch, i)).logits.argmax())
+        examples.append(
+            {
+                "clean": data_uri(clean),
+                "adversarial": data_uri(moved),
+                "difference": data_uri(np.clip(0.5 + (moved - clean) / (2 * found.epsilon), 0, 1)),
+                "text": data.shown.column(data.schema.text.column)[row].as_py() if data.schema.text else None,
+                "target": data.schema.classes[int(columns["target"][0])],
+                "prediction_clean": data.schema.classes[int(columns["target"][0])],
+                "prediction_adversarial": data.schema.classes[answer],
+            }
+        )
+    return examples
+
+
+def _one(batch, i: int):  # type: ignore[no-untyped-def]
+    row = batch.select(slice(i, i + 1))
+    return row.inputs, row.present

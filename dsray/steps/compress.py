@@ -1,0 +1,56 @@
+"""The compression step: adversarial rows for the gate, then `dsray.compress`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from dsray.attacks import Robustness
+from dsray.compress import CompressConfig
+from dsray.compress.compress import Rows, compress
+from dsray.data import Prepared, to_batch
+from dsray.engine import RobustnessConfig
+from dsray.experiment import Experiment
+from dsray.judge import judge_shard, judged_rows, shards
+from dsray.noise import key_of
+from dsray.placement import Placement
+from dsray.report import Record
+
+
+def compress_step(
+    record: Record, experiment: Experiment, data: Prepared, model: nn.Module, config: CompressConfig, placement: Placement
+) -> dict[str, Any]:
+    """Write `compressed/` into the record; the gate looks at validation rows, test rows are reported."""
+    calibration = np.random.default_rng(key_of(experiment.seed, "calibration")).permutation(data.splits["train"])
+    rows = Rows(
+        calibration=to_batch(data.gather(calibration[: config.calibration_rows]), data.schema),
+        gate_clean=to_batch(data.gather(data.splits["validation"]), data.schema),
+        gate_adversarial=_adversarial(experiment, data, model, placement),
+        test=to_batch(data.gather(data.splits["test"]), data.schema),
+    )
+    report = compress(model, data.schema, rows, config, record.path / "compressed")
+    figures = {"int8_accuracy": report["accuracy_int8"], "int8_loss_points": report["loss_points"]}
+    if "adversarial_loss_points" in report:
+        figures["int8_adversarial_loss_points"] = report["adversarial_loss_points"]
+    figures |= {f"parity_{k}": v for k, v in report["parity"].items() if k != "rows"}
+    record.update_metrics({**figures, "size_ratio": report["size_ratio"]})
+    names = {"torch eager fp32": "torch", "onnxruntime fp32": "onnxruntime_fp32", "onnxruntime int8": "int8"}
+    record.update_timings({f"speed/{names[s['engine']]}/batch{s['batch']}": s["ms_median"] for s in report["speed"]})
+    return report
+
+
+def _adversarial(experiment: Experiment, data: Prepared, model: nn.Module, placement: Placement):  # type: ignore[no-untyped-def]
+    """Validation rows moved against the torch model by the first attack of the judgement, None without that section."""
+    if experiment.adversarial is None:
+        return None
+    judge = experiment.adversarial.judge
+    judge = judge.replace(attacks=judge.attacks[:1])
+    rows = judged_rows(data, "validation", judge.rows)
+    parts = placement.map(_judge, shards(rows), model, data, judge, experiment.seed)
+    return Robustness.merge(parts).adversarial
+
+
+def _judge(rows: np.ndarray, model: nn.Module, data: Prepared, judge: RobustnessConfig, seed: int) -> Robustness:
+    return judge_shard(model, data, rows, judge, judge.epsilon, seed)
