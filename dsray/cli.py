@@ -1,0 +1,204 @@
+"""The command line: each verb parses, calls one function, prints. Heavy imports wait until a verb needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="dsray",
+    help="Distributed experiments on routed multimodal models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ExperimentFile = Annotated[Path, typer.Argument(help="experiment file (YAML)", show_default=False)]
+Overrides = Annotated[list[str] | None, typer.Argument(help="dotted overrides, e.g. train.epochs=3", show_default=False)]
+Run = Annotated[Path, typer.Argument(help="run folder, e.g. runs/quickstart", show_default=False)]
+Out = Annotated[Path | None, typer.Option(help="folder of the record instead of runs/NAME", show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="go on with the record in --out, or the newest one")]
+Local = Annotated[bool, typer.Option("--local", help="in this process, without Ray")]
+Trust = Annotated[bool, typer.Option("--trust", help="allow plug-ins of its own that a record from elsewhere names")]
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile, overrides: Overrides = None, out: Out = None, resume: Resume = False, local: Local = False
+) -> None:
+    """Run every stage that the file names."""
+    from dsray.console import console
+    from dsray.run import run as run_experiment
+
+    run_experiment(
+        experiment, *(overrides or []), out=out, resume=resume, local=local, console=console(), command=_typed()
+    )
+
+
+@app.command()
+def check(experiment: ExperimentFile, overrides: Overrides = None) -> None:
+    """Validate, and print the resolved plan; start nothing."""
+    from dsray.console import console
+    from dsray.experiment import Experiment
+    from dsray.plan import plan
+
+    console().print(plan(Experiment.load(experiment, overrides or [])))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the experiment file, for editors."""
+    import json
+
+    from dsray.base import json_schema
+    from dsray.experiment import Experiment
+
+    print(json.dumps(json_schema(Experiment), indent=1))
+
+
+@app.command()
+def init(kind: Annotated[str, typer.Argument(help="vision, text or multimodal")]) -> None:
+    """Print a commented starter experiment."""
+    from dsray.starters import starter
+
+    print(starter(kind), end="")
+
+
+@app.command()
+def predict(
+    run: Run,
+    file: Annotated[Path, typer.Argument(help="Parquet or CSV file, image or folder of images", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Parquet file to write instead of printing", show_default=False)] = None,
+) -> None:
+    """Predict the rows of a file with the compressed model of a run."""
+    from dsray.console import console
+    from dsray.predict import predict_file
+
+    predict_file(run, file, out, console())
+
+
+@app.command()
+def attack(run: Run, overrides: Overrides = None, trust: Trust = False, local: Local = False) -> None:
+    """Judge the robustness of a finished run again; overrides start with judge., e.g. judge.epsilon=0.05."""
+    from dsray.console import console
+    from dsray.verbs import attack_run
+
+    attack_run(run, overrides or [], trust=trust, local=local, console=console())
+
+
+@app.command()
+def compress(run: Run, overrides: Overrides = None, trust: Trust = False, local: Local = False) -> None:
+    """Quantise and export a finished run; overrides start with compress., and nothing is written if the gate fails."""
+    from dsray.console import console
+    from dsray.verbs import compress_run
+
+    compress_run(run, overrides or [], trust=trust, local=local, console=console())
+
+
+@app.command()
+def serve(
+    run: Run,
+    port: Annotated[int | None, typer.Option(help="TCP port", show_default=False)] = None,
+    host: Annotated[str | None, typer.Option(help="address to listen on; loopback unless given", show_default=False)] = None,
+) -> None:
+    """Serve the compressed model of a run over HTTP."""
+    from dsray.console import console
+    from dsray.verbs import serve_run
+
+    serve_run(run, host=host, port=port, console=console())
+
+
+@app.command()
+def tune(experiment: ExperimentFile, overrides: Overrides = None, out: Out = None, resume: Resume = False) -> None:
+    """Search the space of the file's `tune` section; writes best.yaml, which `dsray run` accepts."""
+    from dsray.console import console
+    from dsray.verbs import tune_experiment
+
+    tune_experiment(experiment, overrides or [], out=out, resume=resume, console=console(), command=_typed())
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="run folders", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="HTML file to write", show_default=False)] = None,
+) -> None:
+    """Table across runs; runs of one experiment with several seeds are one column with an interval."""
+    from dsray.console import console
+    from dsray.report import Record
+    from dsray.report.compare import compare as compare_records
+    from dsray.report.compare import comparison_table, write_comparison
+
+    records = [Record.open(path) for path in runs]
+    console().print(comparison_table(compare_records(records)))
+    if out is not None:
+        console().print(f"written to {write_comparison(records, out)}", highlight=False)
+
+
+@app.command()
+def doctor() -> None:
+    """What is installed, and what works here."""
+    from dsray.console import console
+    from dsray.doctor import report
+
+    console().print(report())
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Entry point; the exit status is 0 done, 1 failed while running, 2 wrong request, 130 interrupted."""
+    from dsray.base import DsrayError
+
+    try:
+        app(argv, standalone_mode=False)
+        code = 0
+    except DsrayError as error:
+        _say(f"error: {error}")
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except typer.Exit as error:
+        code = error.exit_code
+    except Exception as error:
+        code = _foreign(error)
+    sys.stdout.flush()
+    if code in (0, 2):
+        sys.exit(code)
+    os._exit(code)  # threads and handlers of libraries must not delay or speak after the last line
+
+
+def _foreign(error: Exception) -> int:
+    """Errors of the parser keep its exit status 2; anything else is a defect and shows its trace."""
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+        return int(getattr(error, "exit_code", 2))
+    if type(error).__name__ == "Abort":
+        return _interrupted()
+    import traceback
+
+    traceback.print_exception(error)
+    return 1
+
+
+def _interrupted() -> int:
+    from dsray.run import current_record, resume_command
+
+    path, words = current_record(), _typed()
+    if path is not None:
+        _say(f"interrupted; go on with: {resume_command(path, words)}")
+    else:
+        _say("interrupted")
+    return 130
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _typed() -> list[str]:
+    """The command as typed, with the program's short name."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]

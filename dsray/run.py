@@ -1,0 +1,245 @@
+"""A run: its steps in order, each placed by Ray or done in-process, each kept in the record when it is done."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from dsray.base import DsrayError, RequestError
+from dsray.data import Prepared
+from dsray.experiment import Experiment
+from dsray.models import RoutedModel, load_model
+from dsray.placement import LocalPlacement, Placement
+from dsray.report import Record
+from dsray.report.console import closing_table, next_commands
+from dsray.report.html import write_report
+from dsray.report.manifest import make_manifest
+from dsray.report.progress import Progress
+from dsray.report.tensorboard import TensorBoardWriter
+from dsray.steps.attack import attack_step
+from dsray.steps.compress import compress_step
+from dsray.steps.evaluate import evaluate_step, instance
+
+RUNS = Path("runs")
+_current: list[Path] = []
+
+
+def run(
+    experiment: Experiment | Path | str,
+    *overrides: str,
+    out: Path | str | None = None,
+    resume: bool = False,
+    local: bool = False,
+    console: Console | None = None,
+    command: list[str] | None = None,
+) -> Record:
+    """Do everything that the experiment names and return its record.
+
+    experiment: a file, or an `Experiment`. out: folder of the record, `runs/NAME` unless given. resume: go on with the
+    record in `out` (or the newest one) where it stopped. local: without Ray. console: where progress goes; silent
+    unless given. Raises RequestError for a wrong request, RunFailure when a step fails (the record keeps the rest).
+    """
+    started = time.monotonic()
+    if not isinstance(experiment, Experiment):
+        experiment = Experiment.load(experiment, overrides)
+    if local:
+        experiment.parallel.check_room()
+        _no_processes(experiment)
+    record = _record(experiment, out, resume, command or [], list(overrides))
+    _current[:] = [record.path]
+    console = console or Console(quiet=True)
+    try:
+        with Progress(console) as progress, _session(experiment, local) as placement:
+            _Run(record, experiment, placement, progress, started).steps()
+        record.update_timings({"seconds_total": time.monotonic() - started})
+        write_report(record)
+        record.finish()
+    except KeyboardInterrupt:
+        record.fail("interrupted")
+        raise
+    except DsrayError as error:
+        record.fail(error)
+        raise
+    console.print(closing_table(record))
+    console.print(f"\nThe record is in {record.path}. Next:", highlight=False)
+    for line in next_commands(record):
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
+    return record
+
+
+def current_record() -> Path | None:
+    """The record that this process is working on, if any."""
+    return _current[0] if _current else None
+
+
+def resume_command(record_path: Path, command: list[str]) -> str:
+    """The line that goes on with an interrupted run."""
+    words = [w for w in command if w != "--resume"]
+    if "--out" in words:
+        del words[words.index("--out") : words.index("--out") + 2]
+    return shlex.join([*words, "--out", str(record_path), "--resume"])
+
+
+class _Run:
+    """The steps, in order; each is skipped when the record says that it is done."""
+
+    def __init__(self, record: Record, experiment: Experiment, placement: Placement, progress: Progress, started: float):
+        self.record, self.experiment, self.placement, self.progress = record, experiment, placement, progress
+        self.started = started
+        self.first_step: float | None = None
+        torch.set_num_threads(experiment.train.threads)
+
+    def steps(self) -> None:
+        with self._phase("data"):
+            data = self.placement.prepare(self.experiment.data, self.record.path.parent / ".cache")
+            self._describe(data)
+        self._step("train", lambda: self._train(data))
+        model, twin = self._models()
+        self._step("evaluate", lambda: evaluate_step(self.record, self.experiment, data, model, twin))
+        if self.experiment.adversarial:
+            self._step("attack", lambda: self._attack(data, model, twin))
+        if self.experiment.compress:
+            self._step("compress", lambda: self._compress(data, model))
+            self._step("answer", lambda: self._answer(data))
+        with self._phase("report"):
+            write_report(self.record)
+
+    def _step(self, name: str, work: Callable[[], Any]) -> None:
+        if self.record.status["steps"].get(name) == "done":
+            return
+        self.record.set_step(name, "running")
+        with self._phase(name):
+            work()
+        self.record.set_step(name, "done")
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        self.progress.phase(name)
+        yield
+        seconds = time.monotonic() - begun
+        self.record.update_timings({f"seconds/{name}": seconds})
+        self.progress.done(name, seconds, self._note(name))
+
+    def _note(self, name: str) -> str:
+        metrics = self.record.metrics
+        shown = {
+            "evaluate": ("accuracy", "test_accuracy"),
+            "attack": ("robust accuracy", "robust_accuracy"),
+            "compress": ("int8 accuracy", "int8_accuracy"),
+        }
+        if name in shown and shown[name][1] in metrics:
+            return f"{shown[name][0]} {100 * metrics[shown[name][1]]:.1f} %"
+        return ""
+
+    def _describe(self, data: Prepared) -> None:
+        manifest = self.record.manifest
+        manifest["data"] = {
+            "fingerprint": data.fingerprint,
+            "rows": {split: len(rows) for split, rows in data.splits.items()},
+            "source": self.experiment.data.source.kind,
+        }
+        self.record.write_json("manifest.json", manifest)
+
+    def _train(self, data: Prepared) -> None:
+        total = sum(stage.steps for stage in self.experiment.stages(data))
+        self.progress.phase("train", total)
+        with TensorBoardWriter(self.record.path) as board:
+
+            def on_line(line: dict[str, Any]) -> None:
+                if line["kind"] == "step" and self.first_step is None:
+                    self.first_step = time.monotonic() - self.started
+                    self.record.update_timings({"seconds_to_first_step": self.first_step})
+                self.progress.line(line)
+                board.add(line)
+
+            self.placement.train(self.experiment, data, self.record.path, on_line)
+
+    def _models(self) -> tuple[RoutedModel, RoutedModel | None]:
+        twin = self.record.path / "model-undefended"
+        return load_model(self.record.path / "model")[0], load_model(twin)[0] if twin.exists() else None
+
+    def _attack(self, data: Prepared, model: nn.Module, twin: nn.Module | None) -> None:
+        assert self.experiment.adversarial is not None
+        models = {"": model} | ({"_undefended": twin} if twin is not None else {})
+        judge = self.experiment.adversarial.judge
+        attack_step(self.record, data, judge, self.experiment.seed, models, self.placement)
+
+    def _compress(self, data: Prepared, model: nn.Module) -> None:
+        assert self.experiment.compress is not None
+        compress_step(self.record, self.experiment, data, model, self.experiment.compress, self.placement)
+
+    def _answer(self, data: Prepared) -> None:
+        """One request to the artefact: over HTTP through Ray Serve, or in this process with `--local`."""
+        request = instance(data, int(data.splits["test"][0]))
+        if self.placement.name == "ray":
+            from dsray.runtime.serve import answer_once
+
+            answer, seconds = answer_once(self.record.path, request, self.experiment.serve)
+            self.record.update_timings({"seconds_serve_first_answer": seconds})
+        else:
+            from dsray.compress import Artefact
+            from dsray.serving import Predictor
+
+            answer = Predictor(Artefact.load(self.record.path / "compressed")).predict([request])[0]
+        self.record.write_json("answer.json", {"request": request, "answer": answer})
+
+
+def _session(experiment: Experiment, local: bool) -> AbstractContextManager[Placement]:
+    if local:
+        return nullcontext(LocalPlacement())
+    from dsray.runtime.placement import RayPlacement
+    from dsray.runtime.session import Session
+
+    @contextmanager
+    def placed() -> Iterator[Placement]:
+        with Session(experiment.parallel, experiment.train.threads):
+            yield RayPlacement()
+
+    return placed()
+
+
+def _record(experiment: Experiment, out: Path | str | None, resume: bool, command: list[str], overrides: list[str]) -> Record:
+    text = experiment.to_yaml()
+    if resume:
+        record = Record.open(Path(out) if out else RUNS / "latest")
+        if record.experiment_text != text:
+            raise RequestError(_changed(record, experiment))
+        record.resume()
+        return record
+    manifest = make_manifest(experiment.tree(), command or [Path(sys.argv[0]).name, *sys.argv[1:]], overrides, {})
+    if out is not None:
+        return Record.create_at(Path(out), text, manifest)
+    return Record.create(RUNS, experiment.name, text, manifest)
+
+
+def _changed(record: Record, experiment: Experiment) -> str:
+    """Names the first field that differs between a record and what is asked to resume it."""
+    import yaml
+
+    def flat(tree: Any, path: str = "") -> dict[str, Any]:
+        if isinstance(tree, dict):
+            return {k: v for key, value in tree.items() for k, v in flat(value, f"{path}.{key}".lstrip(".")).items()}
+        return {path: tree}
+
+    old, new = flat(yaml.safe_load(record.experiment_text)), flat(experiment.tree())
+    for path in [*old, *new]:
+        if old.get(path) != new.get(path):
+            was, now = old.get(path), new.get(path)
+            return f"{path}: changed from {was!r} to {now!r} since {record.path} began; resume with the same experiment"
+    return f"resume: {record.path} was made from another experiment"
+
+
+def _no_processes(experiment: Experiment) -> None:
+    if experiment.parallel.processes > 1:
+        raise RequestError("parallel: --local trains in one process; set parallel.workers and parallel.pipeline to 1")
+
