@@ -51,6 +51,9 @@ def _set(tree: Any, path: str, value: Any) -> None:
         node["kind"] = value
     else:
         node[last] = value
+        other = {"steps": "epochs", "epochs": "steps"}.get(last)
+        if other in node and value is not None:
+            node[other] = None  # one length replaces the other
 
 
 def _child(node: Any, key: str, path: str) -> Any:
