@@ -19,7 +19,9 @@ app = typer.Typer(
 )
 
 ExperimentFile = Annotated[Path, typer.Argument(help="experiment file (YAML)", show_default=False)]
-Overrides = Annotated[list[str] | None, typer.Argument(help="dotted overrides, e.g. train.epochs=3", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="dotted overrides, e.g. train.epochs=3", show_default=False)
+]
 Run = Annotated[Path, typer.Argument(help="run folder, e.g. runs/quickstart", show_default=False)]
 Out = Annotated[Path | None, typer.Option(help="folder of the record instead of runs/NAME", show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="go on with the record in --out, or the newest one")]
@@ -29,7 +31,11 @@ Trust = Annotated[bool, typer.Option("--trust", help="allow plug-ins of its own 
 
 @app.command()
 def run(
-    experiment: ExperimentFile, overrides: Overrides = None, out: Out = None, resume: Resume = False, local: Local = False
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    resume: Resume = False,
+    local: Local = False,
 ) -> None:
     """Run every stage that the file names."""
     from dsray.console import console
@@ -73,7 +79,9 @@ def init(kind: Annotated[str, typer.Argument(help="vision, text or multimodal")]
 def predict(
     run: Run,
     file: Annotated[Path, typer.Argument(help="Parquet or CSV file, image or folder of images", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="Parquet file to write instead of printing", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet file to write instead of printing", show_default=False)
+    ] = None,
 ) -> None:
     """Predict the rows of a file with the compressed model of a run."""
     from dsray.console import console
@@ -104,7 +112,9 @@ def compress(run: Run, overrides: Overrides = None, trust: Trust = False, local:
 def serve(
     run: Run,
     port: Annotated[int | None, typer.Option(help="TCP port", show_default=False)] = None,
-    host: Annotated[str | None, typer.Option(help="address to listen on; loopback unless given", show_default=False)] = None,
+    host: Annotated[
+        str | None, typer.Option(help="address to listen on; loopback unless given", show_default=False)
+    ] = None,
 ) -> None:
     """Serve the compressed model of a run over HTTP."""
     from dsray.console import console

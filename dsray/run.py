@@ -92,7 +92,9 @@ def resume_command(record_path: Path, command: list[str]) -> str:
 class _Run:
     """The steps, in order; each is skipped when the record says that it is done."""
 
-    def __init__(self, record: Record, experiment: Experiment, placement: Placement, progress: Progress, started: float):
+    def __init__(
+        self, record: Record, experiment: Experiment, placement: Placement, progress: Progress, started: float
+    ):
         self.record, self.experiment, self.placement, self.progress = record, experiment, placement, progress
         self.started = started
         self.first_step: float | None = None
@@ -197,18 +199,21 @@ class _Run:
 def _session(experiment: Experiment, local: bool) -> AbstractContextManager[Placement]:
     if local:
         return nullcontext(LocalPlacement())
-    from dsray.runtime.placement import RayPlacement
     from dsray.runtime.session import Session
 
     @contextmanager
     def placed() -> Iterator[Placement]:
         with Session(experiment.parallel, experiment.train.threads):
+            from dsray.runtime.placement import RayPlacement
+
             yield RayPlacement()
 
     return placed()
 
 
-def _record(experiment: Experiment, out: Path | str | None, resume: bool, command: list[str], overrides: list[str]) -> Record:
+def _record(
+    experiment: Experiment, out: Path | str | None, resume: bool, command: list[str], overrides: list[str]
+) -> Record:
     text = experiment.to_yaml()
     if resume:
         record = Record.open(Path(out) if out else RUNS / "latest")
@@ -242,4 +247,3 @@ def _changed(record: Record, experiment: Experiment) -> str:
 def _no_processes(experiment: Experiment) -> None:
     if experiment.parallel.processes > 1:
         raise RequestError("parallel: --local trains in one process; set parallel.workers and parallel.pipeline to 1")
-

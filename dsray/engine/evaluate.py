@@ -8,11 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics.functional.classification import (
-    multiclass_calibration_error,
-    multiclass_f1_score,
-    multiclass_recall,
-)
 
 from dsray.batch import Batch
 
@@ -49,6 +44,12 @@ class Evaluation:
 
     def metrics(self) -> dict[str, float]:
         """accuracy, balanced_accuracy (mean recall of the classes that occur), macro_f1, calibration_error (15 bins)."""
+        from torchmetrics.functional.classification import (  # a second of imports that training does not need
+            multiclass_calibration_error,
+            multiclass_f1_score,
+            multiclass_recall,
+        )
+
         known = self.target >= 0
         logits, target, classes = self.logits[known], self.target[known], self.logits.shape[-1]
         recall = multiclass_recall(logits, target, classes, average="none")

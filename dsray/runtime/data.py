@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import dsray.runtime.quiet  # noqa: F401  isort: skip
-import numpy as np
 import pyarrow as pa
 import ray
 import ray.data
 
-from dsray.augment import AugmentConfig, augment
-from dsray.data import DataConfig, Prepared, assemble, fingerprint_of, fit_schema, load_tables, prepare_table
-from dsray.data.prepared import is_whole
+from dsray.augment import AugmentConfig
+from dsray.data import (
+    DataConfig,
+    Prepared,
+    assemble,
+    fingerprint_of,
+    fit_schema,
+    is_whole,
+    load_tables,
+    prepare_table,
+)
 from dsray.engine import Plan
-from dsray.protocols import Columns
+from dsray.runtime.gather import gather
 from dsray.schema import Schema
 
 BLOCK_ROWS = 4096
@@ -52,13 +59,6 @@ def _prepare_split(table: pa.Table, schema: Schema) -> pa.Table:
     return pa.concat_tables(ray.get(rows.to_arrow_refs()))
 
 
-def _gather(ids: dict[str, np.ndarray], data: ray.ObjectRef, operations: AugmentConfig, seed: int) -> Columns:
-    """Rows by id from the shared table, augmented: the work of one data task."""
-    prepared: Prepared = ray.get(data)
-    columns = prepared.gather(ids["row"], ids["epoch"])
-    return augment(columns, [operation.build() for operation in operations.operations], seed)
-
-
 def augmented(
     data: ray.ObjectRef, augmentation: AugmentConfig, plan: Plan, first: int, last: int, rank: int, size: int, seed: int
 ) -> Iterator[dict[str, Any]]:
@@ -74,8 +74,8 @@ def augmented(
         rows, epochs = plan.slice(start, min(start + steps, last), rank, size)
         tables.append(pa.table({"row": rows, "epoch": epochs}))
     dataset = ray.data.from_arrow(tables).map_batches(
-        _gather,
-        fn_kwargs={"data": data, "operations": augmentation, "seed": seed},
+        gather,
+        fn_kwargs={"data": [data], "operations": augmentation, "seed": seed},
         batch_format="numpy",
         batch_size=None,
         num_cpus=0.5,

@@ -36,12 +36,24 @@ class RayPlacement:
         folder = folder.resolve()
         reference = ray.put(data)
         todo = trainings(experiment, data, folder)
-        twins = [train_twin.remote(experiment, [reference], places) for places, twin in todo if twin]
+        twins: list[ray.ObjectRef] = []
+
+        def start_twin() -> None:
+            """Beside the training, but not before its first step: two starts at once would hold each other up."""
+            if not twins:
+                twins.extend(train_twin.remote(experiment, [reference], places) for places, twin in todo if twin)
+
+        def seen(line: dict[str, Any]) -> None:
+            if line["kind"] == "step":
+                start_twin()
+            on_line(line)
+
         for places, twin in todo:
             if not twin:
-                follower = Follower(places.history, on_line)
+                follower = Follower(places.history, seen)
                 _in_thread(lambda places=places: train_with_ray(experiment, reference, places), follower.poll)
                 follower.poll()
+        start_twin()
         _wait(twins)
 
     def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:

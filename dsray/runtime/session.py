@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import threading
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +13,7 @@ import dsray.runtime.quiet  # noqa: F401  isort: skip
 import ray
 
 from dsray.base import RunFailure
+from dsray.runtime.gather import warm_up
 from dsray.sections import ParallelConfig
 
 
@@ -33,6 +36,8 @@ class Session:
             self.parallel.check_room()
         spare = max(2, os.cpu_count() or 1)
         arguments = {"num_cpus": self.parallel.processes * self.threads + spare + 2, "include_dashboard": False}
+        # importing what training needs takes as long as the cluster takes to start: do both at once
+        threading.Thread(target=importlib.import_module, args=("dsray.runtime.placement",), daemon=True).start()
         try:
             ray.init(
                 **(arguments if self.own else {"address": os.environ["RAY_ADDRESS"]}),
@@ -43,6 +48,9 @@ class Session:
         except (ConnectionError, RuntimeError) as error:
             where = "a local cluster" if self.own else os.environ["RAY_ADDRESS"]
             raise RunFailure(f"ray: cannot start or reach {where} ({error})") from None
+        else:
+            warm_up.remote("dsray.runtime.gather")
+            warm_up.remote("dsray.runtime.train")
         if not self.own:
             self.parallel.check_room(int(ray.cluster_resources().get("CPU", 0)) - 1)
         return self

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dsray.runtime.quiet  # noqa: F401  isort: skip
@@ -21,6 +22,7 @@ from dsray.data import to_batch
 from dsray.engine import LocalWorker, Plan, TrainState
 from dsray.experiment import Experiment
 from dsray.runtime.data import augmented
+from dsray.runtime.entry import train_worker
 from dsray.sections import ParallelConfig
 from dsray.training import Places, resume_history, train
 
@@ -52,16 +54,16 @@ class RayWorker(LocalWorker):
         )
 
 
-def _train_worker(config: dict[str, Any]) -> None:
-    """What each Ray Train worker runs."""
-    experiment: Experiment = config["experiment"]
-    places: Places = config["places"]
+def run_worker(config: dict[str, Any]) -> None:
+    """What each Ray Train worker runs, given by `dsray.runtime.entry`."""
+    experiment = Experiment.parse(config["experiment"])
+    places = Places(Path(config["folder"]))
     context = ray.train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
     if rank == 0:
         resume_history(places)
     worker = RayWorker(
-        config["data"],
+        config["data"][0],
         experiment,
         reports=True,
         device=ray.train.torch.get_device(),
@@ -81,8 +83,8 @@ def train_with_ray(experiment: Experiment, data: ray.ObjectRef, places: Places) 
     logging.getLogger("ray.train").setLevel(logging.CRITICAL)
     (places.checkpoints / "checkpoint_manager_snapshot.json").unlink(missing_ok=True)
     trainer = TorchTrainer(
-        _train_worker,
-        train_loop_config={"experiment": experiment, "data": data, "places": places},
+        train_worker,
+        train_loop_config={"experiment": experiment.tree(), "data": [data], "folder": str(places.folder)},
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=parallel.processes,

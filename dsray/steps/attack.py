@@ -21,7 +21,12 @@ Job = tuple[str, float, np.ndarray]
 
 
 def attack_step(
-    record: Record, data: Prepared, judge: RobustnessConfig, seed: int, models: dict[str, nn.Module], placement: Placement
+    record: Record,
+    data: Prepared,
+    judge: RobustnessConfig,
+    seed: int,
+    models: dict[str, nn.Module],
+    placement: Placement,
 ) -> dict[str, Any]:
     """Judge `models` ("" and perhaps "_undefended") and write `attack.json`; robust figures go to `metrics.json`.
 

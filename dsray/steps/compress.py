@@ -20,7 +20,12 @@ from dsray.report import Record
 
 
 def compress_step(
-    record: Record, experiment: Experiment, data: Prepared, model: nn.Module, config: CompressConfig, placement: Placement
+    record: Record,
+    experiment: Experiment,
+    data: Prepared,
+    model: nn.Module,
+    config: CompressConfig,
+    placement: Placement,
 ) -> dict[str, Any]:
     """Write `compressed/` into the record; the gate looks at validation rows, test rows are reported."""
     calibration = np.random.default_rng(key_of(experiment.seed, "calibration")).permutation(data.splits["train"])

@@ -9,12 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torchmetrics.functional.classification import (
-    multiclass_confusion_matrix,
-    multiclass_f1_score,
-    multiclass_precision,
-    multiclass_recall,
-)
 
 from dsray.data import Prepared
 from dsray.engine import Evaluation
@@ -29,7 +23,9 @@ EXAMPLES = 12
 BINS = 15
 
 
-def evaluate_step(record: Record, experiment: Experiment, data: Prepared, model: RoutedModel, twin: nn.Module | None) -> None:
+def evaluate_step(
+    record: Record, experiment: Experiment, data: Prepared, model: RoutedModel, twin: nn.Module | None
+) -> None:
     """Write the clean figures to `metrics.json`, their detail to `evaluation.json`, a request to `example.json`."""
     figures, found = clean_figures(model, data)
     figures |= validation_figures(experiment, model, data)
@@ -69,6 +65,8 @@ def _training_figures(record: Record) -> dict[str, float]:
 
 
 def _detail(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
     known = found.target >= 0
     logits, target, classes = found.logits[known], found.target[known], len(data.schema.classes)
     return {
@@ -84,6 +82,8 @@ def _detail(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, 
 
 
 def _per_class(logits: torch.Tensor, target: torch.Tensor, classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
+
     n = len(classes)
     columns = [
         f(logits, target, n, average="none").tolist()
