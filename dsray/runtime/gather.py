@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import ray
@@ -16,9 +15,3 @@ def gather(ids: dict[str, Any], data: list[ray.ObjectRef], operations: AugmentCo
     prepared: Prepared = ray.get(data[0])
     columns = prepared.gather(ids["row"], ids["epoch"])
     return augment(columns, [operation.build() for operation in operations.operations], seed)
-
-
-@ray.remote(num_cpus=0.5)
-def warm_up(module: str) -> None:
-    """Makes a worker process that has imported `module` before its work comes."""
-    importlib.import_module(module)

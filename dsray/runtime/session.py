@@ -13,7 +13,6 @@ import dsray.runtime.quiet  # noqa: F401  isort: skip
 import ray
 
 from dsray.base import RunFailure
-from dsray.runtime.gather import warm_up
 from dsray.sections import ParallelConfig
 
 
@@ -48,9 +47,6 @@ class Session:
         except (ConnectionError, RuntimeError) as error:
             where = "a local cluster" if self.own else os.environ["RAY_ADDRESS"]
             raise RunFailure(f"ray: cannot start or reach {where} ({error})") from None
-        else:
-            warm_up.remote("dsray.runtime.gather")
-            warm_up.remote("dsray.runtime.train")
         if not self.own:
             self.parallel.check_room(int(ray.cluster_resources().get("CPU", 0)) - 1)
         return self
