@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import math
+import re
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, model_validator
@@ -95,6 +97,17 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
         raise PydanticCustomError(
             "kind", "{hint}", {"hint": f"unknown kind '{kind}'; {nearest(kind, list(self.members))}"}
         )
+
+
+FRACTION = r"^\s*(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)\s*$"
+
+
+def fraction(value: Any) -> Any:
+    """`8/255`, as the field writes radii, becomes a number; anything else stays as it is."""
+    if isinstance(value, str) and (found := re.match(FRACTION, value)):
+        above, below = float(found[1]), float(found[2])
+        return above / below if below else math.inf
+    return value
 
 
 _MEMBER = "x-member"

@@ -71,6 +71,14 @@ class Experiment(Config):
         except ValidationError as error:
             raise RequestError(explain(error, "experiment")) from None
 
+    @classmethod
+    def parse_section(cls, name: str, tree: dict[str, Any]) -> Any:
+        """Validate one section on its own; faults carry its name."""
+        try:
+            return cls.model_fields[name].annotation.model_validate(tree)  # type: ignore[union-attr]
+        except ValidationError as error:
+            raise RequestError(f"{name}.{explain(error, name)}") from None
+
     def tree(self) -> dict[str, Any]:
         """The fully resolved experiment as plain values."""
         return self.model_dump(mode="json")

@@ -58,7 +58,7 @@ def run(
     _current[:] = [record.path]
     console = console or Console(quiet=True)
     try:
-        with Progress(console) as progress, _session(experiment, local) as placement:
+        with Progress(console) as progress, session(experiment, local) as placement:
             _Run(record, experiment, placement, progress, started).steps()
         record.update_timings({"seconds_total": time.monotonic() - started})
         write_report(record)
@@ -196,7 +196,8 @@ class _Run:
         self.record.write_json("answer.json", {"request": request, "answer": answer})
 
 
-def _session(experiment: Experiment, local: bool) -> AbstractContextManager[Placement]:
+def session(experiment: Experiment, local: bool) -> AbstractContextManager[Placement]:
+    """Where work is placed: this process, or a Ray session that ends with the context."""
     if local:
         return nullcontext(LocalPlacement())
     from dsray.runtime.session import Session

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from dsray.base import Config, Plugin, one_of
+from dsray.base import Config, Plugin, fraction, one_of
 
 Schedule = Callable[[int], float]
+Number = Annotated[float, BeforeValidator(fraction)]
+"""A number; `8/255` is understood."""
 
 
 class ScheduleConfig(Plugin):
@@ -33,7 +35,7 @@ class ConstantConfig(ScheduleConfig):
     """The same value at every step. A bare number in the file means this."""
 
     kind: Literal["constant"] = "constant"
-    value: float = Field(description="the value at every step")
+    value: Number = Field(description="the value at every step")
 
     def build(self, steps: int) -> Schedule:
         return lambda step: self.value
@@ -43,8 +45,8 @@ class LinearConfig(ScheduleConfig):
     """From `start` to `end` over the first `share` of the stretch, then `end`."""
 
     kind: Literal["linear"] = "linear"
-    start: float = Field(0.0, description="value at the first step")
-    end: float = Field(description="value after the ramp")
+    start: Number = Field(0.0, description="value at the first step")
+    end: Number = Field(description="value after the ramp")
     share: float = Field(1.0, gt=0, le=1, description="length of the ramp as a share of the stretch")
 
     def build(self, steps: int) -> Schedule:
@@ -56,8 +58,8 @@ class CosineConfig(ScheduleConfig):
     """Linear warm-up to `peak_value`, then half a cosine down to `end` (Loshchilov & Hutter 2017)."""
 
     kind: Literal["cosine"] = "cosine"
-    peak_value: float = Field(description="value after the warm-up")
-    end: float = Field(0.0, description="value at the last step")
+    peak_value: Number = Field(description="value after the warm-up")
+    end: Number = Field(0.0, description="value at the last step")
     warmup: float = Field(0.1, ge=0, lt=1, description="length of the warm-up as a share of the stretch")
 
     def build(self, steps: int) -> Schedule:
@@ -109,6 +111,7 @@ class JoinedConfig(ScheduleConfig):
 
 
 def _number_is_constant(value: Any) -> Any:
+    value = fraction(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"kind": "constant", "value": value}
     return value

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from dsray.base import RequestError
-
-_FRACTION = r"^\s*(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)\s*$"
+from dsray.base import FRACTION, RequestError, fraction
 
 
 def check_epsilon(value: float, field: str = "epsilon") -> float:
@@ -28,19 +25,12 @@ def _in_range(value: float) -> float:
     return value
 
 
-def _fraction(value: Any) -> Any:
-    if isinstance(value, str) and (match := re.match(_FRACTION, value)):
-        above, below = float(match[1]), float(match[2])
-        return above / below if below else math.inf
-    return value
-
-
 Epsilon = Annotated[
     float,
-    BeforeValidator(_fraction),
+    BeforeValidator(fraction),
     AfterValidator(_in_range),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": _FRACTION}]},
+        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": FRACTION}]},
         mode="validation",
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from dsray.compress.export import OPSET, export_onnx
 from dsray.compress.parity import parity
 from dsray.compress.quantize import METHODS, quantize
 from dsray.compress.session import Answers, Session
-from dsray.compress.speed import interleaved
+from dsray.compress.speed import Call, interleaved
 from dsray.schema import Schema
 
 
@@ -108,8 +109,8 @@ def _speed(model: nn.Module, full: Path, small: Path, batch: Batch, threads: int
     for size in (1, 32):
         part = batch.select(slice(0, size))  # type: ignore[arg-type]
         feed = columns(part)
-        calls = {"torch eager fp32": lambda part=part: _forward(model, part)}
-        calls |= {name: lambda s=session, feed=feed: s.run(feed) for name, session in engines.items()}
+        calls: dict[str, Call] = {"torch eager fp32": partial(_forward, model, part)}
+        calls |= {name: partial(session.run, feed) for name, session in engines.items()}
         for name, ms in interleaved(calls).items():
             lines.append({"engine": name, "batch": size, "ms_median": ms})
     torch.set_num_threads(before)

@@ -24,7 +24,7 @@ class _Rows(CalibrationDataReader):
     def __init__(self, feeds: Iterator[dict[str, np.ndarray]]):
         self.feeds = feeds
 
-    def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override]
+    def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self.feeds, None)
 
 

@@ -100,15 +100,21 @@ def is_whole(folder: Path) -> bool:
 def assemble(schema: Schema, tables: dict[str, pa.Table], config: DataConfig, fingerprint: str) -> Prepared:
     """The splits that `prepare_table` made, under one numbering of the rows."""
     table = pa.concat_tables([tables[split] for split in SPLITS]).combine_chunks()
+    columns = assemble_columns(table, schema)
+    kept = list(dict.fromkeys([*([schema.text.column] if schema.text else []), *config.show]))
+    shown = table.select([f"raw.{name}" for name in kept]).rename_columns(kept)
+    splits = _positions({split: len(tables[split]) for split in SPLITS})
+    return Prepared(columns, splits, schema, fingerprint, shown)
+
+
+def assemble_columns(table: pa.Table, schema: Schema) -> dict[str, np.ndarray]:
+    """The arrays of `Prepared.columns` out of a table that `prepare_table` made."""
     names = [*schema.modalities, *(f"present.{name}" for name in schema.modalities), "target"]
     columns = {name: _to_numpy(table.column(name)) for name in names}
     if schema.image is not None:
         shape = (-1, schema.image.channels, schema.image.height, schema.image.width)
         columns["image"] = columns["image"].reshape(shape)
-    kept = list(dict.fromkeys([*([schema.text.column] if schema.text else []), *config.show]))
-    shown = table.select([f"raw.{name}" for name in kept]).rename_columns(kept)
-    splits = _positions({split: len(tables[split]) for split in SPLITS})
-    return Prepared(columns, splits, schema, fingerprint, shown)
+    return columns
 
 
 def _positions(counts: dict[str, int]) -> dict[str, np.ndarray]:

@@ -17,7 +17,9 @@ class Attention(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """mask: (batch, tokens) bool, False where a token must not be looked at."""
         rows, length, width = tokens.shape
-        query, key, value = self.qkv(tokens).reshape(rows, length, 3, self.heads, self.size).permute(2, 0, 3, 1, 4).unbind(0)
+        query, key, value = (
+            self.qkv(tokens).reshape(rows, length, 3, self.heads, self.size).permute(2, 0, 3, 1, 4).unbind(0)
+        )
         scores = (query * self.size**-0.5) @ key.transpose(-1, -2)
         weights = scores.masked_fill(~mask[:, None, None, :], float("-inf")).softmax(dim=-1)
         mixed: Tensor = self.out((weights @ value).transpose(1, 2).reshape(rows, length, width))

@@ -30,8 +30,7 @@ class ExportableModel(nn.Module):
         self.model = model
         self.names = tuple(model.encoders)
         self.experts = nn.ModuleList(
-            ExportableExperts(block.experts) if block.experts is not None else nn.Identity()  # type: ignore[arg-type]
-            for block in model.trunk.blocks
+            ExportableExperts(block.experts) if block.experts is not None else nn.Identity() for block in model.trunk
         )
 
     def forward(self, *values: Tensor) -> tuple[Tensor, Tensor]:

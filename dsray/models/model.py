@@ -70,9 +70,9 @@ class RoutedModel(nn.Module):
 
     def balance(self, load: Tensor) -> None:
         """Update the routers after a batch. load: (blocks, experts), summed over workers."""
-        for block, of_block in zip(self.trunk.blocks, load, strict=True):
+        for block, of_block in zip(self.trunk, load, strict=True):
             if block.experts is not None:
-                block.experts.balance(of_block)  # type: ignore[operator]
+                block.experts.balance(of_block)
 
     def exportable(self) -> ExportableModel:
         """The same evaluation-mode function in operations that an exporter can trace, routing included."""
@@ -81,7 +81,7 @@ class RoutedModel(nn.Module):
     def _all_blocks(self, tokens: Tensor, mask: Tensor) -> Output:
         exits, loads = [], []
         blocks = len(self.trunk.blocks)
-        for number, block in enumerate(self.trunk.blocks, 1):
+        for number, block in enumerate(self.trunk, 1):
             tokens, load = block(tokens, mask)
             loads.append(load)
             if number in self.depth.exits or number == blocks:
@@ -95,7 +95,7 @@ class RoutedModel(nn.Module):
         going = torch.arange(rows, device=tokens.device)
         ran = torch.zeros(rows, dtype=torch.int64, device=tokens.device)
         done, answers, loads = [], [], []
-        for number, block in enumerate(self.trunk.blocks, 1):
+        for number, block in enumerate(self.trunk, 1):
             if len(going) == 0 or number > self.depth.limit:
                 loads.append(self.trunk.no_load(tokens.device))
                 continue

@@ -18,11 +18,11 @@ def count_parameters(model: RoutedModel) -> dict[str, int]:
 def active_parameters(model: RoutedModel) -> int:
     """Parameters that a sample with every modality touches when it runs all blocks: only its top-k experts count."""
     idle = 0
-    for block in model.trunk.blocks:
+    for block in model.trunk:
         if block.experts is not None:
             config = block.experts.config
             routed = sum(p.numel() for name, p in block.experts.named_parameters() if not name.startswith("router"))
-            idle += routed * (config.count - config.top_k) // config.count  # type: ignore[union-attr,operator]
+            idle += routed * (config.count - config.top_k) // config.count
     return count_parameters(model)["total"] - idle
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import cast
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -57,6 +60,9 @@ class Trunk(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(width, config) for _ in range(config.blocks))
         self.experts = config.experts.count if config.experts else 0
+
+    def __iter__(self) -> Iterator[Block]:
+        return cast(Iterator[Block], iter(self.blocks))
 
     def no_load(self, device: torch.device) -> Tensor:
         """(experts,) zeros: the load of a block that no row runs."""

@@ -19,4 +19,4 @@ class AdamWConfig(OptimizerConfig):
     eps: float = Field(1e-8, gt=0, description="added to the root of the squared gradient")
 
     def make(self, groups: list[dict]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(groups, lr=0.0, betas=(self.beta1, self.beta2), eps=self.eps)
+        return torch.optim.AdamW(groups, lr=0.0, betas=(self.beta1, self.beta2), eps=self.eps, fused=True)

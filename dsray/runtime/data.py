@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dsray.runtime.quiet  # noqa: F401  isort: skip
 import pyarrow as pa
@@ -54,7 +54,7 @@ def prepare(config: DataConfig, cache: Path, seed: int = 0) -> Prepared:
 def _prepare_split(table: pa.Table, schema: Schema) -> pa.Table:
     blocks = [table.slice(i, BLOCK_ROWS) for i in range(0, len(table), BLOCK_ROWS)]
     rows = ray.data.from_arrow(blocks).map_batches(
-        prepare_table, fn_kwargs={"schema": schema}, batch_format="pyarrow", batch_size=None
+        cast(Any, prepare_table), fn_kwargs={"schema": schema}, batch_format="pyarrow", batch_size=None
     )
     return pa.concat_tables(ray.get(rows.to_arrow_refs()))
 
@@ -74,10 +74,12 @@ def augmented(
         rows, epochs = plan.slice(start, min(start + steps, last), rank, size)
         tables.append(pa.table({"row": rows, "epoch": epochs}))
     dataset = ray.data.from_arrow(tables).map_batches(
-        gather,
+        cast(Any, gather),
         fn_kwargs={"data": [data], "operations": augmentation, "seed": seed},
         batch_format="numpy",
         batch_size=None,
         num_cpus=0.5,
     )
-    yield from dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4)
+    yield from cast(
+        Iterator[dict[str, Any]], dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4)
+    )

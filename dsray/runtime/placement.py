@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +52,7 @@ class RayPlacement:
         for places, twin in todo:
             if not twin:
                 follower = Follower(places.history, seen)
-                _in_thread(lambda places=places: train_with_ray(experiment, reference, places), follower.poll)
+                _in_thread(partial(train_with_ray, experiment, reference, places), follower.poll)
                 follower.poll()
         start_twin()
         _wait(twins)

@@ -1,0 +1,91 @@
+"""The resolved plan of an experiment, as `dsray check` prints it. Starts nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dsray.data import Prepared, prepare
+from dsray.engine import Stage
+from dsray.experiment import Experiment
+from dsray.models import active_parameters, count_parameters
+from dsray.optim import trainable_names
+
+
+def plan(experiment: Experiment) -> RenderableType:
+    """Rows and classes, parameters, memory, stages with what they train, workers."""
+    experiment.parallel.check_room()
+    data = prepare(experiment.data)
+    with torch.device("meta"):
+        model = experiment.model.build(data.schema)
+    counts, active = count_parameters(model), active_parameters(model)
+    names = [name for name, _ in model.named_parameters()]
+    stages = experiment.stages(data)
+    for stage in stages:
+        trainable_names(stage.trainable, names, f"{stage.name}: trainable")
+        stage.rates.scales(names, f"{stage.name}: rates.layers")
+    parts: list[RenderableType] = [Text(experiment.name, style="bold"), _rows(data), Text("")]
+    parts += [_parameters(counts, active), Text(""), _stages(stages, names), Text("")]
+    parts.append(_facts(experiment, data, counts["total"], stages))
+    return Group(*parts)
+
+
+def _rows(data: Prepared) -> Table:
+    table = Table("split", "rows", "classes", "rows of the rarest and the commonest class", box=None, pad_edge=False)
+    for split, rows in data.splits.items():
+        counts = np.bincount(data.columns["target"][rows].clip(0), minlength=len(data.schema.classes))
+        rare, common = int(counts.argmin()), int(counts.argmax())
+        names = data.schema.classes
+        balance = f"{names[rare]} {counts[rare]:,}, {names[common]} {counts[common]:,}"
+        table.add_row(split, f"{len(rows):,}", str(int((counts > 0).sum())), balance)
+    return table
+
+
+def _parameters(counts: dict[str, int], active: int) -> Table:
+    table = Table("module", "parameters", box=None, pad_edge=False)
+    for name, count in counts.items():
+        table.add_row(name, f"{count:,}")
+    table.add_row("active for one sample, all blocks", f"{active:,}")
+    return table
+
+
+def _stages(stages: list[Stage], names: list[str]) -> Table:
+    table = Table("stage", "steps", "trainable", "losses", "attack", "epsilon", "rate", box=None, pad_edge=False)
+    for stage in stages:
+        learning = len(trainable_names(stage.trainable, names, stage.name))
+        attack, epsilon = "", ""
+        if stage.perturb:
+            schedule = stage.perturb.epsilon.build(stage.steps)
+            attack = f"{stage.perturb.attack.name} on {stage.perturb.share:.0%}"
+            epsilon = f"{schedule(0):g} to {schedule(stage.steps - 1):g}"
+        losses = " + ".join(term.kind for term in stage.terms) + (" + replay" if stage.replay else "")
+        trainable = "all" if learning == len(names) else f"{learning} of {len(names)} tensors"
+        rate = f"{stage.rates.schedule.kind} to {stage.rates.schedule.peak(stage.steps):g}"
+        table.add_row(stage.name, f"{stage.steps:,}", trainable, losses, attack, epsilon, rate)
+    return table
+
+
+def _facts(experiment: Experiment, data: Prepared, parameters: int, stages: list[Stage]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    train, parallel = experiment.train, experiment.parallel
+    row = sum(data.columns[name][0].size for name in data.schema.modalities) * 4
+    width, tokens = experiment.model.width, sum(_tokens(data).values()) + 1
+    activations = train.batch * tokens * width * 4 * 14 * experiment.model.trunk.blocks
+    table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
+    table.add_row("workers", f"{parallel.workers} x {train.threads} threads, pipeline of {parallel.pipeline}")
+    memory = (parameters * 16 + activations + row * train.batch * 8) / 2**20
+    table.add_row("memory", f"about {memory:,.0f} MiB a worker for weights, AdamW state, gradients and activations")
+    table.add_row("data in memory", f"{sum(v.nbytes for v in data.columns.values()) / 2**20:,.1f} MiB")
+    return table
+
+
+def _tokens(data: Prepared) -> dict[str, int]:
+    found = {}
+    if data.schema.image:
+        found["image"] = data.schema.image.height * data.schema.image.width // 16
+    if data.schema.text:
+        found["text"] = data.schema.text.length
+    return found

@@ -1,0 +1,66 @@
+"""`dsray predict`: the compressed model of a run on the rows of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from dsray.compress import Artefact
+from dsray.data import prepare_table, read_rows
+from dsray.data.collate import unit_range
+from dsray.data.prepared import assemble_columns
+from dsray.report import Record
+from dsray.serving import Predictor
+
+PRINTED = 20
+
+
+def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> pa.Table:
+    """Predictions for each row of `file`: written to `out` as Parquet, or the first ones printed."""
+    record = Record.open(run)
+    predictor = Predictor(Artefact.load(record.path / "compressed"))
+    schema = predictor.artefact.schema
+    table = prepare_table(read_rows(file, schema), schema)
+    answers = predictor.answer(_columns(table, schema), len(table))
+    found = pa.table(
+        {
+            "prediction": [a["label"] for a in answers],
+            "confidence": [a["confidence"] for a in answers],
+            "blocks_run": [a["compute"]["blocks_run"] for a in answers],
+        }
+    )
+    target = table.column("target").to_numpy()
+    if (target >= 0).any():
+        names = [schema.classes[t] if t >= 0 else None for t in target]
+        found = found.append_column("target", pa.array(names))
+        right = np.array([a["label"] for a in answers])[target >= 0] == np.array(names)[target >= 0]
+        console.print(f"{len(found):,} rows, accuracy {100 * right.mean():.1f} % on those with a known label")
+    if out is not None:
+        aside = out.with_name(f".{out.name}.tmp")
+        pq.write_table(found, aside)
+        aside.replace(out)
+        console.print(f"written to {out}")
+    else:
+        console.print(_shown(found))
+    return found
+
+
+def _columns(table: pa.Table, schema) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
+    columns = assemble_columns(table, schema)
+    if "image" in columns:
+        columns["image"] = unit_range(columns["image"])
+    return columns
+
+
+def _shown(found: pa.Table) -> Table:
+    table = Table("row", *found.column_names, box=None, pad_edge=False)
+    for i, row in enumerate(found.slice(0, PRINTED).to_pylist()):
+        table.add_row(str(i), *(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
+    if len(found) > PRINTED:
+        table.add_row("...", f"{len(found) - PRINTED:,} more; --out FILE keeps them all")
+    return table
