@@ -67,7 +67,7 @@ class RobustnessConfig(Config):
     attacks: tuple[AnyAttack, ...] = Field(
         (PgdConfig(steps=20), RandomSearchConfig()), min_length=1, description="a row counts only if all of them fail"
     )
-    curve: tuple[Epsilon, ...] = Field((0.05, 0.1, 0.15, 0.2), description="radii of the robustness curve")
+    curve: tuple[Epsilon, ...] = Field((0.05, 0.15, 0.2), description="radii of the robustness curve")
     curve_rows: int = Field(75, ge=1, description="rows that the curve is judged on")
 
 

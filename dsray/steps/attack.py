@@ -30,30 +30,31 @@ def attack_step(
 ) -> dict[str, Any]:
     """Judge `models` ("" and perhaps "_undefended") and write `attack.json`; robust figures go to `metrics.json`.
 
-    The curve is judged on the first `curve_rows` rows only, and says so.
+    The curve is judged on the first `curve_rows` rows only, except at 0 and at the epsilon of the judgement itself.
     """
     rows = judged_rows(data, "test", judge.rows)
     curve_rows = judged_rows(data, "test", judge.curve_rows)
-    radii = sorted({*judge.curve, judge.epsilon} - {0.0})
+    radii = sorted({*judge.curve} - {0.0, judge.epsilon})
     jobs: list[Job] = [(name, judge.epsilon, shard) for name in models for shard in shards(rows)]
     jobs += [(name, e, shard) for name in models for e in radii for shard in shards(curve_rows)]
     parts = placement.map(_judge, jobs, models, data, judge, seed)
     whole = len(models) * len(shards(rows))
     main = {name: _merge(jobs[:whole], parts[:whole], name, judge.epsilon) for name in models}
-    points = [
+    points: list[dict[str, float]] = [
         {"epsilon": e}
         | {f"robust_accuracy{n}": _merge(jobs[whole:], parts[whole:], n, e).robust_accuracy for n in models}
         for e in radii
     ]
     found = main[""]
-    clean = {f"robust_accuracy{n}": _clean(jobs[whole:], parts[whole:], n, radii[0]) for n in models}
+    points.append({"epsilon": 0.0} | {f"robust_accuracy{n}": judged.clean_accuracy for n, judged in main.items()})
+    points.append({"epsilon": judge.epsilon} | {f"robust_accuracy{n}": j.robust_accuracy for n, j in main.items()})
     report = {
         "epsilon": judge.epsilon,
         "rows": len(rows),
         "attacks": [attack.name for attack in judge.attacks],
         "clean_accuracy": found.clean_accuracy,
         "per_attack": found.per_attack,
-        "curve": [{"epsilon": 0.0, **clean}, *points],
+        "curve": sorted(points, key=lambda point: point["epsilon"]),
         "curve_rows": len(curve_rows),
         "examples": _examples(data, found, models[""]),
         **{f"robust_accuracy{name}": judged.robust_accuracy for name, judged in main.items()},
@@ -70,10 +71,6 @@ def _judge(job: Job, models: dict[str, nn.Module], data: Prepared, judge: Robust
 
 def _merge(jobs: list[Job], parts: list[Robustness], name: str, epsilon: float) -> Robustness:
     return Robustness.merge([p for job, p in zip(jobs, parts, strict=True) if job[0] == name and job[1] == epsilon])
-
-
-def _clean(jobs: list[Job], parts: list[Robustness], name: str, epsilon: float) -> float:
-    return _merge(jobs, parts, name, epsilon).clean_accuracy
 
 
 @torch.no_grad()
