@@ -1,0 +1,128 @@
+"""The attacks against those of foolbox, on a net trained on scikit-learn's digits."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, perturb, robust_accuracy
+from dsray.base import RequestError, RunFailure
+from dsray.batch import Batch
+from dsray.data import DataConfig, prepare
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = prepare(DataConfig.model_validate({"source": {"kind": "digits", "questions": False}}))
+    rows = data.gather(np.concatenate([data.splits["train"], data.splits["test"]]))
+    images, labels = torch.from_numpy(rows["image"]), torch.from_numpy(rows["target"])
+    split = len(data.splits["train"])
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for _ in range(150):
+        optimizer.zero_grad()
+        F.cross_entropy(model(images[:split]), labels[:split]).backward()
+        optimizer.step()
+    optimizer.zero_grad()
+    return model.eval(), images[split:], labels[split:]
+
+
+def batch_of(images, labels):
+    rows = torch.arange(len(labels))
+    return Batch({"image": images}, labels, rows, torch.zeros_like(rows))
+
+
+def foolbox_attack(name, model, images, labels, epsilon, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import foolbox
+
+        attack = getattr(foolbox.attacks, name)(**options)
+        return attack(foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu"), images, labels, epsilons=epsilon)
+
+
+def test_fgsm_equals_foolbox(digits):
+    model, images, labels = digits
+    ours = perturb(FgsmConfig().build(), model, batch_of(images, labels), 0.1).inputs["image"]
+    theirs = foolbox_attack("LinfFastGradientAttack", model, images, labels, 0.1)[1]
+    assert float((ours - theirs).abs().max()) <= 1e-6
+
+
+def test_pgd_without_random_start_equals_foolbox(digits):
+    model, images, labels = digits
+    config = PgdConfig(steps=10, step_size=0.25, random_start=False)
+    ours = perturb(config.build(), model, batch_of(images, labels), 0.1).inputs["image"]
+    options = {"steps": 10, "rel_stepsize": 0.25, "random_start": False}
+    theirs = foolbox_attack("LinfPGD", model, images, labels, 0.1, **options)[1]
+    assert float((ours - theirs).abs().max()) <= 1e-5
+
+
+def test_pgd_is_as_strong_as_foolbox(digits):
+    model, images, labels = digits
+    ours = robust_accuracy(model, images, labels, epsilon=0.1, attacks=[PgdConfig(steps=20)])
+    theirs = 1 - float(foolbox_attack("LinfPGD", model, images, labels, 0.1, steps=20)[2].float().mean())
+    assert ours <= theirs + 0.02
+    assert ours < robust_accuracy(model, images, labels, epsilon=0.0) - 0.2
+
+
+def test_pgd_finds_the_worst_case_of_a_linear_model():
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    images = 0.3 + 0.4 * torch.rand(32, 1, 4, 4)
+    labels = model(images).argmax(1)
+    moved = perturb(PgdConfig(steps=20).build(), model, batch_of(images, labels), 0.05).inputs["image"]
+    weight = (model[1].weight[1] - model[1].weight[0]).detach()
+    sign = torch.where(labels == 0, 1.0, -1.0)[:, None] * weight.sign()
+    assert float((moved.flatten(1) - (images.flatten(1) + 0.05 * sign)).abs().max()) <= 1e-6
+
+
+def test_random_search_sees_through_masked_gradients(digits):
+    model, images, labels = digits
+
+    class Masked(nn.Module):
+        def forward(self, x):
+            return model(torch.round(x * 64) / 64 + 0 * x)  # a staircase: no gradient worth the name
+
+    masked = Masked().eval()
+    fooled = robust_accuracy(masked, images, labels, epsilon=0.1, attacks=[PgdConfig(steps=20, random_start=False)])
+    seen = robust_accuracy(masked, images, labels, epsilon=0.1, attacks=[RandomSearchConfig(queries=300)])
+    assert seen <= fooled - 0.3
+
+
+def test_more_restarts_never_help_the_defence(digits):
+    model, images, labels = digits
+    one = robust_accuracy(model, images, labels, epsilon=0.08, attacks=[PgdConfig(steps=5)])
+    many = robust_accuracy(model, images, labels, epsilon=0.08, attacks=[PgdConfig(steps=5, restarts=4)])
+    assert many <= one
+
+
+def test_absent_images_stay(digits):
+    model, images, labels = digits
+    batch = batch_of(images[:8], labels[:8])
+    flags = torch.tensor([True, False] * 4)
+    batch = Batch(batch.inputs, batch.target, batch.rows, batch.epochs, {"image": flags})
+    moved = perturb(PgdConfig(steps=3).build(), model, batch, 0.1).inputs["image"]
+    changed = (moved - images[:8]).abs().amax((1, 2, 3)) > 0
+    assert changed.tolist() == flags.tolist()
+
+
+def test_epsilon_in_pixels_is_refused(digits):
+    model, images, labels = digits
+    with pytest.raises(RequestError, match=r"write 8/255 = 0.0314"):
+        perturb(PgdConfig().build(), model, batch_of(images, labels), 8)
+
+
+def test_a_proposal_that_is_not_finite_is_refused(digits):
+    model, images, labels = digits
+
+    def broken(model, batch, epsilon, loss=None, *, seed=0, stop_early=False):
+        return batch.with_input("image", batch.inputs["image"] * float("nan"))
+
+    with pytest.raises(RunFailure, match="not finite"):
+        perturb(broken, model, batch_of(images, labels), 0.1)
