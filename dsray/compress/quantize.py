@@ -13,11 +13,11 @@ import onnx
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-METHODS = {
-    "minmax": CalibrationMethod.MinMax,
-    "percentile": CalibrationMethod.Percentile,
+METHODS: dict[str, dict[str, object]] = {
+    "minmax": {},
+    "minmax averaged over batches": {"CalibMovingAverage": True, "CalibMovingAverageConstant": 0.1},
 }
-"""Ways to find the ranges of activations, in the order in which they are tried."""
+"""Ways to find the ranges of activations, in the order in which they are tried. Histograms fail on empty row sets."""
 
 
 class _Rows(CalibrationDataReader):
@@ -51,9 +51,9 @@ def quantize(source: Path, target: Path, calibration: Mapping[str, np.ndarray], 
             per_channel=True,
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
-            calibrate_method=METHODS[method],
+            calibrate_method=CalibrationMethod.MinMax,
             nodes_to_exclude=floating,
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True, **METHODS[method]},
         )
     quantized = onnx.load(target)
     _quantize_tables(quantized)

@@ -33,7 +33,7 @@ def ewc_penalty(parameters: Mapping[str, Tensor], anchors: Iterable[Anchor], lim
     """
     total = next(iter(parameters.values())).new_zeros(())
     for anchor in anchors:
-        for name, fisher in anchor.fisher.items():
+        for name in sorted(anchor.fisher):  # a fixed order, so that an anchor read from disk sums to the same bits
             moved = parameters[name] - anchor.values[name]
-            total = total + 0.5 * (torch.clamp(fisher, max=limit) * moved * moved).sum()
+            total = total + 0.5 * (torch.clamp(anchor.fisher[name], max=limit) * moved * moved).sum()
     return total

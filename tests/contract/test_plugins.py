@@ -10,7 +10,12 @@ from dsray.augment import GaussianNoiseConfig, ShiftConfig
 from dsray.schedules import ConstantConfig, CosineConfig, LinearConfig, joined
 from dsray.testing import check_attack, check_operation, check_schedule
 
-ATTACKS = [FgsmConfig(), PgdConfig(steps=5), PgdConfig(steps=3, restarts=2, loss="margin"), RandomSearchConfig(queries=30)]
+ATTACKS = [
+    FgsmConfig(),
+    PgdConfig(steps=5),
+    PgdConfig(steps=3, restarts=2, loss="margin"),
+    RandomSearchConfig(queries=30),
+]
 SCHEDULES = [
     ConstantConfig(value=0.1),
     LinearConfig(end=0.1, share=0.5),
@@ -24,7 +29,9 @@ def test_attack(config):
     check_attack(config)
 
 
-@pytest.mark.parametrize("config", [GaussianNoiseConfig(sigma=0.2), ShiftConfig(pixels=2, chance=0.5)], ids=lambda c: c.kind)
+@pytest.mark.parametrize(
+    "config", [GaussianNoiseConfig(sigma=0.2), ShiftConfig(pixels=2, chance=0.5)], ids=lambda c: c.kind
+)
 def test_operation(config):
     check_operation(config)
 

@@ -1,0 +1,148 @@
+"""Export, quantisation, gate and artefact."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dsray.base import RequestError, RunFailure
+from dsray.compress import Artefact, CompressConfig, Session
+from dsray.compress.compress import Rows, columns, compress
+from dsray.compress.export import export_onnx
+from dsray.compress.parity import parity
+from dsray.compress.session import Answers
+from dsray.data import draw, to_batch
+from dsray.models import ModelConfig
+
+
+def rows_of(data, split, count=None):
+    return to_batch(data.gather(data.splits[split][:count]), data.schema)
+
+
+@pytest.fixture(scope="module")
+def model(digits):
+    torch.manual_seed(0)
+    model = ModelConfig().build(digits.schema).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for step in range(120):
+        ids, _ = draw(0, "fit", digits.splits["train"], 64, step)
+        batch = to_batch(digits.gather(ids), digits.schema)
+        output = model(batch.inputs, batch.present)
+        optimizer.zero_grad()
+        sum(F.cross_entropy(logits, batch.target) for logits in output.exits).backward()
+        optimizer.step()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def artefact(digits, model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "compressed"
+    rows = Rows(rows_of(digits, "train", 256), rows_of(digits, "validation"), None, rows_of(digits, "test"))
+    report = compress(model, digits.schema, rows, CompressConfig(max_loss_points=3), folder)
+    return folder, report
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 1.1], ids=["all leave", "some leave", "none leaves"])
+@pytest.mark.parametrize("rows", [1, 7, 32])
+@pytest.mark.parametrize("experts", [{}, {"per": "token", "top_k": 2}], ids=["sample", "token"])
+def test_the_graph_takes_the_same_route(digits, model, tmp_path, threshold, rows, experts):
+    torch.manual_seed(3)
+    tree = {"trunk": {"experts": experts}}
+    subject = ModelConfig.model_validate(tree).build(digits.schema).eval() if experts else model
+    kept = subject.depth
+    subject.depth = type(kept)(kept.exits, kept.limit, threshold)
+    try:
+        export_onnx(subject, rows_of(digits, "test", 4), tmp_path / "m.onnx")
+        batch = rows_of(digits, "test", rows)
+        graph = Session(tmp_path / "m.onnx").run(columns(batch))
+        with torch.no_grad():
+            output = subject(batch.inputs, batch.present)
+    finally:
+        subject.depth = kept
+    assert graph.blocks_run.tolist() == output.blocks_run.tolist()
+    assert float(np.abs(graph.logits - output.logits.numpy()).max()) <= 1e-4
+
+
+def test_experts_without_rows_are_exported_too(digits, model, tmp_path):
+    with torch.no_grad():
+        for block in model.trunk:
+            block.experts.bias += torch.tensor([9.0, 0, 0, 0])
+    try:
+        export_onnx(model, rows_of(digits, "test", 4), tmp_path / "m.onnx")
+        batch = rows_of(digits, "test", 5)
+        with torch.no_grad():
+            output = model(batch.inputs, batch.present)
+        assert output.expert_load[0].tolist() == [5, 0, 0, 0]
+        gap = np.abs(Session(tmp_path / "m.onnx").run(columns(batch)).logits - output.logits.numpy()).max()
+    finally:
+        with torch.no_grad():
+            for block in model.trunk:
+                block.experts.bias -= torch.tensor([9.0, 0, 0, 0])
+    assert gap <= 1e-4
+
+
+def test_the_report_holds_what_was_asked_for(artefact):
+    _, report = artefact
+    assert report["parity"]["same_route"] == 1.0
+    assert report["parity"]["max_abs_logit"] <= 1e-4
+    assert report["size_ratio"] <= 0.45
+    assert abs(report["loss_points"]) <= 3
+    assert {(s["engine"], s["batch"]) for s in report["speed"]} == {
+        (engine, batch) for engine in ("torch eager fp32", "onnxruntime fp32", "onnxruntime int8") for batch in (1, 32)
+    }
+
+
+def test_weights_are_int8(artefact):
+    import onnx
+
+    model = onnx.load(artefact[0] / "model.onnx")
+    large = [t for t in model.graph.initializer if np.prod(t.dims) >= 1024]
+    floating = [t.name for t in large if t.data_type == onnx.TensorProto.FLOAT]
+    assert len(large) > 20
+    assert not floating
+
+
+def test_a_failed_gate_writes_nothing(digits, model, tmp_path):
+    wrong = rows_of(digits, "validation", 64)
+    with torch.no_grad():
+        answers = model.classify(wrong).argmax(-1)
+    wrong = type(wrong)(wrong.inputs, answers, wrong.rows, wrong.epochs, wrong.present)
+    noise = torch.rand(256, *wrong.inputs["image"].shape[1:]) * 1e-4  # calibrated on blackness, int8 clips everything
+    blind = rows_of(digits, "train", 256).with_input("image", noise).without("text")
+    rows = Rows(blind, wrong, None, wrong)
+    with pytest.raises(RunFailure, match="nothing was written; closest"):
+        compress(model, digits.schema, rows, CompressConfig(max_loss_points=0), tmp_path / "compressed")
+    assert not (tmp_path / "compressed").exists()
+
+
+def test_parity_refuses_another_graph():
+    logits = np.zeros((200, 3), np.float32)
+    good = Answers(logits, logits, np.ones(200, np.int64))
+    assert parity(good, good) == {"rows": 200, "same_route": 1.0, "max_abs_logit": 0.0}
+    with pytest.raises(RunFailure, match="largest gap"):
+        parity(good, Answers(logits + 1e-3, logits, good.blocks_run))
+    with pytest.raises(RunFailure, match=r"same route on 99.00%"):
+        parity(good, Answers(logits, logits, np.array([2, 2, *[1] * 198])))
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
+def test_one_altered_byte_is_refused(artefact, tmp_path, name):
+    import shutil
+
+    folder = shutil.copytree(artefact[0], tmp_path / "copy")
+    assert Artefact.load(folder).version == Artefact.load(artefact[0]).version
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(bytes(content))
+    with pytest.raises(RequestError, match=f"{name}.* altered"):
+        Artefact.load(folder)
+
+
+def test_an_artefact_is_data(artefact):
+    assert sorted(p.name for p in artefact[0].iterdir()) == ["manifest.json", "model.onnx", "report.json"]
+    manifest = json.loads((artefact[0] / "manifest.json").read_text())
+    assert {"format", "opset", "schema", "threshold", "compute", "files", "sha256", "version"} <= set(manifest)

@@ -1,0 +1,183 @@
+"""The loop: regimes, resume, multiplication of sections, continual learning."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dsray.base import RequestError
+from dsray.checkpoint import checkpoints, latest_checkpoint
+from dsray.engine import LocalWorker, Plan
+from dsray.engine.policies import PlateauConfig, ReachConfig
+from dsray.experiment import Experiment
+from dsray.training import Places, resume_history, train
+
+BASE = {
+    "data": {"source": "digits"},
+    "model": {
+        "width": 32,
+        "encoders": {"image": {"kind": "patch", "width": 32}, "text": {"kind": "tokens", "width": 32}},
+    },
+    "train": {"steps": 12, "batch": 32, "validate_every": 6, "checkpoint_every": 5, "log_every": 2},
+}
+
+
+def experiment(**sections):
+    return Experiment.parse({**BASE, **sections})
+
+
+class Killed(Exception):
+    pass
+
+
+def run(x, data, folder=None, die_at=None, undefended=False):
+    lines = []
+
+    def on_line(line):
+        lines.append(line)
+        if die_at is not None and line["step"] >= die_at and line["kind"] == "step":
+            raise Killed
+
+    places = Places(folder) if folder else None
+    if places:
+        resume_history(places)
+    worker = LocalWorker(data, x.augment, seed=x.seed, folder=folder, on_line=on_line)
+    return train(x, worker, places=places, undefended=undefended), lines
+
+
+ADVERSARIAL = {
+    "baseline": True,
+    "stages": [
+        {"name": "pgd", "steps": 8, "attack": {"kind": "pgd", "steps": 2}, "epsilon": {"kind": "linear", "end": 0.1}}
+    ],
+}
+CONTINUAL = {
+    "tasks": [{"name": "low", "classes": ["0", "1", "2"]}, {"name": "high", "classes": ["3", "4", "5"]}],
+    "memory": {"rows": 30},
+    "ewc": {"rows": 20},
+}
+
+
+def test_sections_multiply(digits):
+    x = experiment(adversarial=ADVERSARIAL, continual=CONTINUAL, finetune={"unfreeze": [["head", "exits"], ["*"]]})
+    stages = x.stages(digits)
+    assert [s.name for s in stages] == [
+        f"{task}/unfreeze{phase}/{regime}"
+        for task, phase, regime in itertools.product(("low", "high"), (1, 2), ("clean", "pgd"))
+    ]
+    assert [s.steps for s in stages] == [6, 4] * 4
+    model, lines = run(x, digits)
+    begun = [line["stage"] for line in lines if line["kind"] == "stage" and line["event"] == "begin"]
+    assert begun == [s.name for s in stages]
+    last = next(
+        line
+        for line in lines
+        if line["kind"] == "stage" and "task_accuracy" in line and len(line["task_accuracy"]) == 2
+    )
+    assert last["anchors"] == 2
+    assert last["memory_rows"] == 30
+    assert any("term/ewc" in line for line in lines)
+
+
+def test_frozen_parts_stay(digits):
+    x = experiment(finetune={"unfreeze": [["head", "exits"]]})
+    torch.manual_seed(0)
+    model, _ = run(x, digits)
+    fresh = __import__("dsray.training", fromlist=["new_model"]).new_model(x, LocalWorker(digits, x.augment, seed=0))
+    moved = {n for (n, a), b in zip(model.named_parameters(), fresh.parameters(), strict=True) if not torch.equal(a, b)}
+    assert moved == {n for n, _ in model.named_parameters() if n.startswith(("head", "exits"))}
+
+
+def test_a_killed_run_ends_as_an_undisturbed_one(digits, tmp_path):
+    x = experiment(adversarial=ADVERSARIAL, continual=CONTINUAL)
+    whole, lines = run(x, digits, tmp_path / "whole")
+    for die_at in (4, 13, 23, 36):
+        with pytest.raises(Killed):
+            run(x, digits, tmp_path / "killed", die_at=die_at)
+    again, _ = run(x, digits, tmp_path / "killed")
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True))
+
+    def figures(folder):
+        read = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+        return [{k: v for k, v in line.items() if k != "time_s"} for line in read]
+
+    assert figures(tmp_path / "killed") == figures(tmp_path / "whole")
+    assert len(checkpoints(tmp_path / "whole" / "checkpoints")) == 2
+
+
+def test_the_same_seed_gives_the_same_model(digits):
+    x = experiment(adversarial=ADVERSARIAL)
+    first, second = run(x, digits)[0], run(x, digits)[0]
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    other = run(x.replace(seed=1), digits)[0]
+    assert not torch.equal(first.head.linear.weight, other.head.linear.weight)
+
+
+def test_the_undefended_twin_has_equal_steps_and_no_attack(digits):
+    x = experiment(adversarial=ADVERSARIAL)
+    defended, twin = x.stages(digits), x.undefended_stages(digits)
+    assert [s.steps for s in defended] == [s.steps for s in twin]
+    assert all(s.perturb is None for s in twin)
+    _, lines = run(x, digits, undefended=True)
+    assert not any("epsilon" in line for line in lines)
+
+
+def test_epsilon_follows_its_schedule(digits):
+    _, lines = run(experiment(adversarial=ADVERSARIAL), digits)
+    radii = [line["epsilon"] for line in lines if "epsilon" in line]
+    assert radii[0] == 0.0
+    assert radii == sorted(radii)
+    assert radii[-1] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    "loss", [{"kind": "trades", "beta": 2}, {"kind": "madry", "clean_share": 0.0}], ids=lambda c: c["kind"]
+)
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_adversarial_losses_fall(digits, loss, share):
+    stage = {**ADVERSARIAL["stages"][0], "steps": 60, "loss": loss, "share": share, "epsilon": 0.03}
+    _, lines = run(experiment(adversarial={"stages": [stage]}), digits)
+    losses = [line["loss"] for line in lines if line["kind"] == "step" and line["stage"] == "pgd"]
+    assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
+
+
+def test_global_batches_do_not_depend_on_the_number_of_workers(digits):
+    plan = Plan(0, "clean", digits.splits["train"], 32, np.arange(10), 0.25)
+    for step in (0, 1, 117, 118, 400):
+        rows, epochs = plan(step)
+        assert len(rows) == 32
+        halves = [plan.slice(step, step + 1, rank, 2) for rank in (0, 1)]
+        assert sorted(np.concatenate([r for r, _ in halves]).tolist()) == sorted(rows.tolist())
+        assert (rows[24:] < 10).all()
+    assert np.array_equal(plan.slice(7, 9, 0, 1)[0], np.concatenate([plan(7)[0], plan(8)[0]]))
+
+
+def test_policies_decide_by_history_alone():
+    plateau, reach = PlateauConfig(patience=2).build(), ReachConfig(value=0.9).build()
+    assert plateau([{"accuracy": a} for a in (0.5, 0.6, 0.7)]).stop_stage is None
+    assert "flat" in plateau([{"accuracy": a} for a in (0.7, 0.6, 0.7)]).stop_stage
+    assert reach([{"accuracy": 0.89}]).stop_stage is None
+    assert reach([{"accuracy": 0.9}]).stop_stage == "accuracy reached 0.9"
+
+
+def test_a_policy_ends_a_stage_early_and_the_record_says_so(digits, tmp_path):
+    x = experiment(train={**BASE["train"], "policies": [{"kind": "reach", "value": 0.0}]})
+    run(x, digits, tmp_path)
+    executed = json.loads((tmp_path / "model" / "training.json").read_text())["executed"]
+    assert executed == [{"stage": "clean", "steps": 6, "reason": "accuracy reached 0"}]
+
+
+def test_a_pattern_that_matches_nothing_is_refused(digits):
+    with pytest.raises(RequestError, match="pattern 'heads' matches no parameter"):
+        run(experiment(finetune={"unfreeze": [["heads"]]}), digits)
+
+
+def test_an_unfinished_checkpoint_is_never_read(digits, tmp_path):
+    run(experiment(), digits, tmp_path)
+    root = tmp_path / "checkpoints"
+    (root / ".step-000099.1").mkdir()
+    assert latest_checkpoint(root).name == "step-000012"

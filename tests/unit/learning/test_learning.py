@@ -1,0 +1,69 @@
+"""EWC, Fisher information, memory, and what they are worth on a two-task split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dsray.batch import Batch
+from dsray.learning import Anchor, ReplayMemory, ewc_penalty, forgetting, retention, unfreezing_phases
+from dsray.optim import Rates, diagonal_fisher
+
+
+def test_fisher_of_a_softmax_model_is_the_closed_form():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
+    rows = torch.arange(2000)
+    x = torch.rand(1, 1, 2, 2).expand(2000, 1, 2, 2)
+    found = diagonal_fisher(model, [Batch({"image": x}, rows % 3, rows, rows * 0)], kind="true")["1.weight"]
+    p = model(x[:1]).softmax(-1)[0].detach()
+    exact = (p * (1 - p))[:, None] * x[0].flatten()[None] ** 2
+    assert float(((found - exact).abs() / exact).max()) < 0.15
+    label = torch.tensor([1])
+    empirical = diagonal_fisher(model, [Batch({"image": x[:1]}, label, rows[:1], rows[:1])], kind="empirical")[
+        "1.weight"
+    ]
+    gradient = (p - nn.functional.one_hot(label, 3)[0])[:, None] * x[0].flatten()[None]
+    assert torch.allclose(empirical, gradient**2, atol=1e-6)
+
+
+def test_the_penalty_is_half_f_times_the_square_of_the_way():
+    model = nn.Linear(2, 1, bias=False)
+    anchor = Anchor.of(model, {"weight": torch.tensor([[2.0, 0.5]])})
+    with torch.no_grad():
+        model.weight += torch.tensor([[1.0, 2.0]])
+    assert float(ewc_penalty(dict(model.named_parameters()), [anchor, anchor]).detach()) == pytest.approx(
+        2 * (1.0 + 1.0)
+    )
+
+
+def test_the_memory_shares_its_room():
+    memory = ReplayMemory(40)
+    for task in range(3):
+        rows = np.arange(100) + 100 * task
+        memory.add_task(rows, rows % 4, seed=0)
+    assert [len(t) for t in memory.tasks] == [13, 13, 13]
+    assert all(np.ptp(np.bincount(t % 4, minlength=4)) <= 1 for t in memory.tasks)
+
+
+def test_figures_of_the_accuracy_matrix():
+    matrix = [[0.9], [0.6, 0.8]]
+    assert retention(matrix) == pytest.approx(0.7 / 0.85)
+    assert forgetting(matrix) == pytest.approx(0.3)
+
+
+def test_unfreezing_adds_groups():
+    assert unfreezing_phases([["head"], ["trunk"], ["*"]]) == [("head",), ("head", "trunk"), ("head", "trunk", "*")]
+
+
+def test_rates_by_pattern_and_depth():
+    names = [
+        "encoders.image.embed.weight",
+        "trunk.blocks.0.up.weight",
+        "trunk.blocks.1.up.weight",
+        "head.linear.weight",
+    ]
+    rates = Rates.model_validate({"layers": [{"pattern": "head", "scale": 2}], "depth_decay": 0.5})
+    assert list(rates.scales(names).values()) == [0.125, 0.25, 0.5, 2.0]

@@ -1,0 +1,143 @@
+"""The routed model: purity, routing, skipping, masks, state."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from dsray.data import to_batch
+from dsray.models import ModelConfig, active_parameters, count_parameters, load_model, load_part, save_model
+
+VARIANTS = {
+    "sample": {},
+    "token": {"trunk": {"experts": {"per": "token", "top_k": 2}}},
+    "dense": {"trunk": {"experts": None}, "depth": "full"},
+    "no-shared": {"trunk": {"experts": {"shared": False}}},
+}
+
+
+def build(data, tree=None, seed=0, threshold=0.2):
+    torch.manual_seed(seed)
+    tree = dict(tree or {})
+    tree.setdefault("depth", {"kind": "early_exit", "threshold": threshold})
+    return ModelConfig.model_validate(tree).build(data.schema)
+
+
+@pytest.fixture(scope="module")
+def batch(digits):
+    return to_batch(digits.gather(digits.splits["test"][:33]), digits.schema)
+
+
+@pytest.mark.parametrize("tree", VARIANTS.values(), ids=VARIANTS)
+def test_forward_changes_no_state_and_balance_does(digits, batch, tree):
+    model = build(digits, tree)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    for mode in (True, False):
+        output = model.train(mode)(batch.inputs, batch.present)
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+    model.balance(output.expert_load)
+    changed = [k for k, v in model.state_dict().items() if not torch.equal(before[k], v)]
+    assert bool(changed) == (output.expert_load.shape[1] > 0)
+    assert all("experts" in name for name in changed)
+
+
+@pytest.mark.parametrize("tree", VARIANTS.values(), ids=VARIANTS)
+def test_an_answer_depends_on_its_row_alone(digits, batch, tree):
+    model = build(digits, tree).eval()
+    whole = model(batch.inputs, batch.present)
+    rows = torch.tensor([4, 20, 7])
+    part = model(batch.select(rows).inputs, batch.select(rows).present)
+    assert torch.equal(whole.blocks_run[rows], part.blocks_run)
+    assert torch.allclose(whole.logits[rows], part.logits, atol=1e-5)
+
+
+def test_skipped_blocks_are_not_computed(digits, batch):
+    model = build(digits).eval()
+    seen = []
+    for block in model.trunk:
+        block.register_forward_hook(lambda module, args, out: seen.append(len(args[0])))
+    ran = model(batch.inputs, batch.present).blocks_run
+    assert seen == [int((ran >= n).sum()) for n in (1, 2, 3) if (ran >= n).any()]
+    assert 0 < int((ran < 3).sum()) < len(batch)
+
+
+def test_full_runs_everything_and_equals_the_last_exit(digits, batch):
+    model = build(digits).eval()
+    full = model(batch.inputs, batch.present, full=True)
+    assert full.blocks_run.tolist() == [3] * len(batch)
+    assert len(full.exits) == 3
+    assert torch.equal(full.logits, full.exits[-1])
+    early = model(batch.inputs, batch.present)
+    for i, block in enumerate((1, 2, 3)):
+        left = early.blocks_run == block
+        assert torch.allclose(early.logits[left], full.exits[i][left], atol=1e-5)
+
+
+def test_the_cap_bounds_every_row(digits, batch):
+    model = build(digits, {"depth": {"kind": "early_exit", "exits": [1, 2], "threshold": 1.0, "cap": 2}}).eval()
+    assert model(batch.inputs, batch.present).blocks_run.max() == 2
+
+
+def test_a_hidden_modality_has_no_influence(digits, batch):
+    model = build(digits).eval()
+    hidden = batch.without("image")
+    other = hidden.with_input("image", torch.rand_like(batch.inputs["image"]))
+    assert torch.equal(model.classify(hidden), model.classify(other))
+    none = batch.without("image").without("text")
+    assert torch.isfinite(model.classify(none)).all()
+
+
+def test_grouped_products_equal_a_plain_loop(digits, batch):
+    model = build(digits)
+    experts = model.trunk.blocks[0].experts
+    tokens, mask = torch.randn(9, 13, 64), torch.ones(9, 13, dtype=torch.bool)
+    mixed, load = experts(tokens, mask)
+    chosen, weight = experts.choose(tokens, mask)
+    for i in range(9):
+        e = int(chosen[i, 0])
+        hidden = torch.nn.functional.gelu(tokens[i] @ experts.up[e] + experts.up_bias[e])
+        plain = weight[i, 0] * (hidden @ experts.down[e] + experts.down_bias[e])
+        assert torch.allclose(mixed[i], plain, atol=1e-5)
+    assert load.sum() == 9
+
+
+def test_balancing_spreads_the_load(digits, batch):
+    model = build(digits, {"trunk": {"experts": {"balance_rate": 0.02}}}).eval()
+    first = model(batch.inputs, batch.present, full=True).expert_load[0]
+    for _ in range(200):
+        model.balance(model(batch.inputs, batch.present, full=True).expert_load)
+    last = model(batch.inputs, batch.present, full=True).expert_load[0]
+    assert last.max() <= 15 < first.max()
+
+
+def test_router_state_survives_the_disk(digits, batch, tmp_path):
+    config = ModelConfig()
+    model = config.build(digits.schema)
+    model.balance(torch.tensor([[5, 0, 1, 2]] * 3))
+    save_model(tmp_path / "model", model, config, digits.schema)
+    again, same, schema = load_model(tmp_path / "model")
+    assert (same, schema) == (config, digits.schema)
+    assert again.trunk.blocks[0].experts.load_total.tolist() == [5, 0, 1, 2]
+    assert torch.equal(again.classify(batch), model.eval().classify(batch))
+
+
+def test_a_part_is_loaded_on_its_own(digits, tmp_path):
+    config, first, second = ModelConfig(), build(digits, seed=1), build(digits, seed=2)
+    save_model(tmp_path / "model", first, config, digits.schema)
+    load_part(second, tmp_path / "model", "encoders.image")
+    assert torch.equal(second.encoders["image"].embed.weight, first.encoders["image"].embed.weight)
+    assert not torch.equal(second.project.weight, first.project.weight)
+
+
+def test_parameters_on_the_meta_device(digits):
+    with torch.device("meta"):
+        model = ModelConfig().build(digits.schema)
+    counts = count_parameters(model)
+    assert counts["total"] == sum(p.numel() for p in model.parameters()) == 315_044
+    assert active_parameters(model) == 165_860
+
+
+def test_an_exit_beyond_the_trunk_is_refused():
+    with pytest.raises(ValidationError, match=r"depth.exits: exit layer beyond the trunk of 3 blocks"):
+        ModelConfig.model_validate({"depth": {"kind": "early_exit", "exits": [1, 5]}})
