@@ -24,7 +24,7 @@ from dsray.engine import (
 )
 from dsray.models import ModelConfig
 from dsray.overrides import apply_overrides, merge, parse_override
-from dsray.sections import ParallelConfig, ServeConfig
+from dsray.sections import ParallelConfig, ServeConfig, TuneConfig
 
 
 class Experiment(Config):
@@ -43,6 +43,7 @@ class Experiment(Config):
     continual: ContinualConfig | None = None
     compress: CompressConfig | None = None
     serve: ServeConfig = ServeConfig()
+    tune: TuneConfig | None = None
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Experiment:

@@ -54,18 +54,14 @@ def run(
     if local:
         experiment.parallel.check_room()
         _no_processes(experiment)
-    record = _record(experiment, out, resume, command or [], list(overrides))
-    _current[:] = [record.path]
+    record = open_record(experiment, out, resume, command or [], list(overrides))
     console = console or Console(quiet=True)
     try:
-        with Progress(console) as progress, session(experiment, local) as placement:
+        with current(record), Progress(console) as progress, session(experiment, local) as placement:
             _Run(record, experiment, placement, progress, started).steps()
         record.update_timings({"seconds_total": time.monotonic() - started})
         write_report(record)
         record.finish()
-    except KeyboardInterrupt:
-        record.fail("interrupted")
-        raise
     except DsrayError as error:
         record.fail(error)
         raise
@@ -79,6 +75,18 @@ def run(
 def current_record() -> Path | None:
     """The record that this process is working on, if any."""
     return _current[0] if _current else None
+
+
+@contextmanager
+def current(record: Record) -> Iterator[None]:
+    """Note the record being worked on, for the line that an interruption leaves."""
+    _current[:] = [record.path]
+    try:
+        yield
+    except KeyboardInterrupt:
+        record.fail("interrupted")
+        raise
+    _current.clear()
 
 
 def resume_command(record_path: Path, command: list[str]) -> str:
@@ -212,9 +220,10 @@ def session(experiment: Experiment, local: bool) -> AbstractContextManager[Place
     return placed()
 
 
-def _record(
+def open_record(
     experiment: Experiment, out: Path | str | None, resume: bool, command: list[str], overrides: list[str]
 ) -> Record:
+    """The record of a new run, or the one to resume; a changed experiment is a RequestError."""
     text = experiment.to_yaml()
     if resume:
         record = Record.open(Path(out) if out else RUNS / "latest")

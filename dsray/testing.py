@@ -66,7 +66,7 @@ def check_operation(config: OperationConfig) -> None:
         assert first[name].dtype == values.dtype, f"{name} changed its dtype"
         assert np.array_equal(first[name], again[name]), f"{name} differs when repeated"
     assert 0 <= first["image"].min() <= first["image"].max() <= 1, "an image left the range [0, 1]"
-    absent = ~columns["present.image"]
+    absent = np.logical_not(columns["present.image"])
     assert np.array_equal(first["image"][absent], columns["image"][absent]), "an absent image was changed"
     part = np.array([9, 3, 14])
     alone = augment({k: v[part] for k, v in columns.items()}, [operation], 7)

@@ -2,5 +2,6 @@
 
 from dsray.sections.parallel import ParallelConfig
 from dsray.sections.serve import ServeConfig
+from dsray.sections.tune import TuneConfig
 
-__all__ = ["ParallelConfig", "ServeConfig"]
+__all__ = ["ParallelConfig", "ServeConfig", "TuneConfig"]

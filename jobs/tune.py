@@ -1,0 +1,13 @@
+"""What `ray job submit --working-dir . -- python jobs/tune.py EXPERIMENT [key=value ...] [--out DIR]` runs."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from jobs.places import with_record_outside
+
+from dsray.cli import main
+
+if __name__ == "__main__":
+    main(["tune", *with_record_outside(sys.argv[1:])])
