@@ -62,8 +62,10 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
     annotated base in the user's own package, and the bare string `NAME` when every other key has a default.
     """
 
-    def __init__(self, *members: type[Plugin]):
+    def __init__(self, *members: type[Plugin], shorthand: tuple[dict[str, Any], ...] = ()):
+        """shorthand: JSON Schemas of what else is accepted, because a validator before this one reads it."""
         self.members: dict[str, type[Plugin]] = {m.model_fields["kind"].default: m for m in members}
+        self.shorthand = shorthand
 
     def __get_pydantic_core_schema__(self, source: type[Plugin], handler: GetCoreSchemaHandler) -> CoreSchema:
         def pick(value: Any) -> Plugin:
@@ -86,7 +88,9 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
             "required": ["kind"],
         }
         # members may contain each other, so they are named here and written out once by `json_schema`
-        return {"anyOf": [*({_MEMBER: m} for m in self.members.values()), {"enum": list(self.members)}, own]}
+        members = [{_MEMBER: m} for m in self.members.values()]
+        bare = [k for k, m in self.members.items() if not any(f.is_required() for f in m.model_fields.values())]
+        return {"anyOf": [*self.shorthand, *members, *([{"enum": bare}] if bare else []), own]}
 
     def find(self, kind: str, base: type[Plugin]) -> type[Plugin]:
         """The config class that `kind` names."""
@@ -153,11 +157,12 @@ def _import_plugin(kind: str, base: type[Plugin]) -> type[Plugin]:
     module, _, name = kind.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # the user's module may fail in any way
+        why = f"{type(error).__name__}: {error}"
         raise PydanticCustomError(
             "kind",
             "{hint}",
-            {"hint": f"cannot import '{kind}' ({error}); give package.module:Class on the Python path"},
+            {"hint": f"cannot import '{kind}' ({why}); give package.module:Class on the Python path"},
         ) from None
     if not (isinstance(found, type) and issubclass(found, base)):
         raise PydanticCustomError("kind", "{hint}", {"hint": f"'{kind}' is not a subclass of {base.__name__}"})

@@ -63,11 +63,15 @@ class Batch:
 
 
 def concatenate(batches: list[Batch]) -> Batch:
-    """The rows of several batches in one."""
+    """The rows of several batches in one; a batch that does not say whether a modality is present has it."""
     first = batches[0]
+    masked = dict.fromkeys(k for b in batches for k in b.present)
     return Batch(
         inputs={k: torch.cat([b.inputs[k] for b in batches]) for k in first.inputs},
-        present={k: torch.cat([b.present[k] for b in batches]) for k in first.present},
+        present={
+            k: torch.cat([b.present.get(k, torch.ones_like(b.target, dtype=torch.bool)) for b in batches])
+            for k in masked
+        },
         target=torch.cat([b.target for b in batches]),
         rows=torch.cat([b.rows for b in batches]),
         epochs=torch.cat([b.epochs for b in batches]),

@@ -10,6 +10,9 @@ import yaml
 
 from dsray.base import RequestError
 
+_LENGTHS = {"steps": "epochs", "epochs": "steps"}
+"""One length of a stretch replaces the other."""
+
 
 def parse_override(text: str) -> tuple[str, Any]:
     """`path=value` with the value in YAML."""
@@ -32,11 +35,15 @@ def apply_overrides(tree: dict[str, Any], overrides: Iterable[tuple[str, Any]]) 
 
 def merge(base: Any, change: Any) -> Any:
     """`change` laid over `base`, mapping by mapping; lists and values replace, and so does another `kind`."""
+    if isinstance(base, str) and isinstance(change, dict):
+        base = {"kind": base}  # the shorthand `loss: trades` opens up
     if not (isinstance(base, dict) and isinstance(change, dict)):
         return copy.deepcopy(change)
     if "kind" in change and change["kind"] != base.get("kind"):
         return copy.deepcopy(change)
-    return {**base, **{key: merge(base.get(key), value) for key, value in change.items()}}
+    lengths = {_LENGTHS[key]: None for key, value in change.items() if key in _LENGTHS and value is not None}
+    kept = {key: value for key, value in base.items() if key not in lengths}
+    return copy.deepcopy(kept) | {key: merge(base.get(key), value) for key, value in change.items()}
 
 
 def _set(tree: Any, path: str, value: Any) -> None:
@@ -51,21 +58,23 @@ def _set(tree: Any, path: str, value: Any) -> None:
         node["kind"] = value
     else:
         node[last] = value
-        other = {"steps": "epochs", "epochs": "steps"}.get(last)
-        if other in node and value is not None:
-            node[other] = None  # one length replaces the other
+        if value is not None and (other := _LENGTHS.get(last)) in node:
+            node[other] = None
 
 
 def _child(node: Any, key: str, path: str) -> Any:
-    if isinstance(node, list):
-        return node[_index(node, key, path)]
-    if not isinstance(node.get(key), dict | list):
-        # an absent section, or a shorthand such as `loss: trades`, opens up
-        node[key] = {"kind": node[key]} if isinstance(node.get(key), str) else {}
-    return node[key]
+    place = _index(node, key, path) if isinstance(node, list) else key
+    value = node[place] if isinstance(node, list) else node.get(key)
+    if isinstance(value, dict | list):
+        return value
+    if value is not None and not isinstance(value, str):
+        raise RequestError(f"{path}: is the value {value!r} and holds no fields; set it as a whole")
+    # an absent section, or a shorthand such as `loss: trades`, opens up
+    node[place] = {} if value is None else {"kind": value}
+    return node[place]
 
 
 def _index(node: list[Any], key: str, path: str) -> int:
-    if not key.isdigit() or int(key) >= len(node):
+    if not key.isdecimal() or int(key) >= len(node):
         raise RequestError(f"{path}: '{key}' is not a position in a list of {len(node)}")
     return int(key)

@@ -11,11 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from dsray.base import Config, Plugin, fraction, one_of
+from dsray.base import FRACTION, Config, Plugin, fraction, one_of
 
 Schedule = Callable[[int], float]
-Number = Annotated[float, BeforeValidator(fraction)]
-"""A number; `8/255` is understood."""
+Fraction = Annotated[str, Field(pattern=FRACTION)]
+Number = Annotated[
+    float, Field(allow_inf_nan=False), BeforeValidator(fraction, json_schema_input_type=float | Fraction)
+]
+"""A finite number; `8/255` is understood."""
 
 
 class ScheduleConfig(Plugin):
@@ -50,7 +53,7 @@ class LinearConfig(ScheduleConfig):
     share: float = Field(1.0, gt=0, le=1, description="length of the ramp as a share of the stretch")
 
     def build(self, steps: int) -> Schedule:
-        ramp = max(1, round(steps * self.share) - (1 if self.share == 1 else 0))
+        ramp = max(1, min(round(steps * self.share), steps - 1))
         return lambda step: self.start + (self.end - self.start) * min(1.0, step / ramp)
 
 
@@ -119,8 +122,14 @@ def _number_is_constant(value: Any) -> Any:
 
 AnySchedule = Annotated[
     ScheduleConfig,
-    one_of(ConstantConfig, LinearConfig, CosineConfig, JoinedConfig),
-    BeforeValidator(_number_is_constant, json_schema_input_type=float | dict[str, Any]),
+    one_of(
+        ConstantConfig,
+        LinearConfig,
+        CosineConfig,
+        JoinedConfig,
+        shorthand=({"type": "number"}, {"type": "string", "pattern": FRACTION}),
+    ),
+    BeforeValidator(_number_is_constant),
 ]
 Part.model_rebuild()
 JoinedConfig.model_rebuild()

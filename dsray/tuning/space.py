@@ -4,52 +4,83 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from dsray.base import RequestError, nearest
+from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.overrides import apply_overrides
-from dsray.sections.tune import TuneConfig
+from dsray.sections import TuneConfig
+from dsray.sections.spaces import Draw
+
+UNREAD = ("format", "name", "parallel", "compress", "serve", "tune")
+"""Sections that a trial does not read."""
 
 
-def check_space(experiment: Experiment) -> TuneConfig:
-    """The sweep of an experiment; a path that is not in it, or a value outside a field's bounds, is a RequestError."""
-    tune = experiment.tune
-    if tune is None:
-        raise RequestError("tune: the experiment has no such section; it needs one with a space")
-    if tune.objective != "val_accuracy" and experiment.adversarial is None:
-        raise RequestError(f"tune.objective: {tune.objective} needs an adversarial section; use val_accuracy")
-    tree = experiment.tree()
-    for path, space in tune.space.items():
+def sweep_of(experiment: Experiment) -> TuneConfig:
+    """The `tune` section, which must be there."""
+    if experiment.tune is None:
+        raise RequestError("tune: the experiment has no such section; add one with a space")
+    return experiment.tune
+
+
+def objective_of(experiment: Experiment) -> str:
+    """The figure that the sweep maximises."""
+    given = sweep_of(experiment).objective
+    if given is None:
+        return "val_balanced_robustness" if experiment.adversarial else "val_accuracy"
+    if given != "val_accuracy" and experiment.adversarial is None:
+        raise RequestError(f"tune.objective: {given} needs an adversarial section; use val_accuracy")
+    return given
+
+
+def check_space(experiment: Experiment, data: Prepared) -> None:
+    """Refuse a path that is not in the experiment, or a value that a trial could draw and a field would not take."""
+    objective_of(experiment)
+    tree = experiment.replace(tune=None).tree()
+    with torch.device("meta"):
+        names = [name for name, _ in experiment.model.build(data.schema).named_parameters()]
+    for path, space in sweep_of(experiment).space.items():
         _find(tree, path)
-        for value in space.extremes():
+        for value in space.probes():
             try:
-                Experiment.parse(apply_overrides(tree, [(path, value)]))
+                changed = Experiment.parse(apply_overrides(tree, [(path, value)]))
+                if changed.model == experiment.model and changed.data == experiment.data:
+                    for stage in changed.stages(data):
+                        stage.rates.scales(names, f"{stage.name}: rates.layers")
             except RequestError as error:
                 raise RequestError(f"tune.space.{path}: {error}") from None
-    return tune
 
 
-def apply_draw(experiment: Experiment, trial: Any) -> Experiment:
-    """The experiment of one trial. trial: an Optuna trial, or anything that suggests."""
-    if experiment.tune is None:
-        raise ValueError("the experiment has no tune section")
-    drawn = [(path, space.draw(trial, path)) for path, space in experiment.tune.space.items()]
-    return Experiment.parse(apply_overrides(experiment.tree(), drawn))
+def drawn(experiment: Experiment, source: Draw) -> Experiment:
+    """The experiment of one trial, without its `tune` section; outer paths are set before those inside them."""
+    space = sorted(sweep_of(experiment).space.items(), key=lambda item: item[0].count("."))
+    tree = experiment.replace(tune=None).tree()
+    return Experiment.parse(apply_overrides(tree, [(path, s.draw(source, path)) for path, s in space]))
 
 
-def _find(tree: Any, path: str) -> None:
-    """Walk a dotted path that must exist."""
-    node = tree
+def own_parameters(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """Path -> the parameters that stand for the file's own settings, for the paths where there are such."""
+    tree = experiment.tree()
+    found = {path: s.parameters_of(_find(tree, path), path) for path, s in sweep_of(experiment).space.items()}
+    return {path: parameters for path, parameters in found.items() if parameters is not None}
+
+
+def _find(tree: dict[str, Any], path: str) -> Any:
+    """What stands at a dotted path, which must exist."""
+    node: Any = tree
     walked: list[str] = []
     for key in path.split("."):
-        valid = (
-            [str(i) for i in range(len(node))]
-            if isinstance(node, list)
-            else list(node)
-            if isinstance(node, dict)
-            else []
-        )
-        if key not in valid:
-            where = ".".join([*walked, key])
-            raise RequestError(f"tune.space.{path}: '{where}' is not in the experiment; {nearest(key, valid)}")
+        children = {str(i): child for i, child in enumerate(node)} if isinstance(node, list) else node
+        where = ".".join([*walked, key])
+        if not isinstance(children, dict):
+            parent = ".".join(walked)
+            raise RequestError(f"tune.space.{path}: '{parent}' is {children!r}; write its keys out before tuning one")
+        if key not in children:
+            hint = nearest(key, list(children))
+            raise RequestError(f"tune.space.{path}: '{where}' is not in the experiment; {hint}")
         walked.append(key)
-        node = node[int(key)] if isinstance(node, list) else node[key]
+        node = children[key]
+    if walked[0] in UNREAD:
+        raise RequestError(f"tune.space.{path}: '{walked[0]}' does not change what a trial learns; leave it out")
+    return node

@@ -36,7 +36,9 @@ def cluster(tmp_path):
     yield environment, started.stdout
     stopped = subprocess.run([*script, "stop"], env=environment, capture_output=True, text=True, timeout=60)
     assert stopped.returncode == 0, stopped.stderr
-    left = subprocess.run(["pgrep", "-f", f"gcs.*{environment['DSRAY_GCS_PORT']}"], capture_output=True, text=True).stdout
+    left = subprocess.run(
+        ["pgrep", "-f", f"gcs.*{environment['DSRAY_GCS_PORT']}"], capture_output=True, text=True
+    ).stdout
     assert not left
 
 

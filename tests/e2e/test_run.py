@@ -1,0 +1,172 @@
+"""`dsray run` as a user types it: through Ray and local, killed, interrupted, resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DSRAY = str(Path(sys.executable).parent / "dsray")
+SHORT = [
+    "train.steps=60",
+    "adversarial.stages.0.steps=30",
+    "adversarial.judge.rows=75",
+    "adversarial.judge.attacks.1.queries=20",
+    "adversarial.judge.curve=[]",
+    "train.validate_every=30",
+    "train.checkpoint_every=20",
+    "compress.max_loss_points=100",
+    "compress.max_adversarial_loss_points=100",
+]
+pytestmark = [pytest.mark.e2e, pytest.mark.ray]
+
+
+def command(out: Path, *words: str) -> list[str]:
+    return [DSRAY, "run", "jobs/experiments/quickstart.yaml", *SHORT, "--out", str(out), *words]
+
+
+def environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+
+
+def run(out: Path, *words: str) -> str:
+    done = subprocess.run(
+        command(out, *words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def rays() -> int:
+    return int(
+        subprocess.run(
+            "ps -eo args= | grep -cE '[r]aylet|[g]cs_server|[r]ay::'", shell=True, capture_output=True, text=True
+        ).stdout
+    )
+
+
+def wait_for(path: Path, word: str, timeout: float = 90) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if path.exists() and word in path.read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{word} did not appear in {path}")
+
+
+def metrics(out: Path) -> str:
+    return (out / "metrics.json").read_text()
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    out = tmp_path_factory.mktemp("local") / "run"
+    run(out, "--local")
+    return out
+
+
+@pytest.fixture(scope="module")
+def through_ray(tmp_path_factory):
+    out = tmp_path_factory.mktemp("ray") / "run"
+    return out, run(out)
+
+
+def test_ray_and_local_give_the_same_bits(local, through_ray):
+    assert metrics(through_ray[0]) == metrics(local)
+
+
+def test_the_console_is_clean_and_nothing_stays(through_ray):
+    out, said = through_ray
+    for noise in ("Warning", "WARN", "Traceback", "(pid=", "(raylet", "(Train", "INFO"):
+        assert noise not in said
+    assert "dsray serve" in said
+    assert rays() == 0
+
+
+def test_the_record_is_whole(through_ray):
+    out = through_ray[0]
+    assert json.loads((out / "status.json").read_text())["state"] == "done"
+    names = {p.name for p in out.iterdir()}
+    assert {
+        "experiment.yaml",
+        "manifest.json",
+        "metrics.json",
+        "timings.json",
+        "report.html",
+        "history.jsonl",
+        "compressed",
+        "model",
+        "example.json",
+    } <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    answer = json.loads((out / "answer.json").read_text())["answer"]
+    assert 0 < answer["confidence"] <= 1
+
+
+def test_predict_on_a_file(through_ray, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from dsray.data import DataConfig, load_tables
+
+    table = load_tables(DataConfig.model_validate({"source": "digits"}))["test"]
+    pq.write_table(table, tmp_path / "test.parquet")
+    done = subprocess.run(
+        [DSRAY, "predict", str(through_ray[0]), str(tmp_path / "test.parquet"), "--out", str(tmp_path / "p.parquet")],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = pq.read_table(tmp_path / "p.parquet")
+    assert len(found) == len(table)
+    right = pa.compute.mean(pa.compute.equal(found["prediction"], found["target"]).cast(pa.float64())).as_py()
+    assert right == pytest.approx(json.loads(metrics(through_ray[0]))["int8_accuracy"], abs=0.003)
+
+
+def test_kill_of_the_worker_and_of_the_job(local, tmp_path):
+    out = tmp_path / "run"
+    job = subprocess.Popen(command(out), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, start_new_session=True)
+    wait_for(out / "history.jsonl", '"kind": "checkpoint", "step": 20')
+    subprocess.run("pkill -9 -f 'ray::RayTrainWorker'", shell=True)
+    time.sleep(1)
+    wait_for(out / "history.jsonl", '"kind": "checkpoint", "step": 60')
+    os.killpg(job.pid, signal.SIGKILL)
+    job.wait()
+    deadline = time.monotonic() + 30
+    while rays() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    subprocess.run("pkill -9 -f 'ray::|raylet|gcs_server'", shell=True)
+    run(out, "--resume")
+    assert metrics(out) == metrics(local)
+
+
+def test_ctrl_c_ends_at_once_and_says_how_to_go_on(tmp_path):
+    out = tmp_path / "run"
+    job = subprocess.Popen(
+        command(out), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(out / "history.jsonl", '"kind": "step"')
+    started = time.monotonic()
+    job.send_signal(signal.SIGINT)
+    said, error = job.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert job.returncode == 130
+    assert (
+        error.strip().splitlines()[-1].startswith("interrupted; go on with: dsray run jobs/experiments/quickstart.yaml")
+    )
+    time.sleep(3)
+    assert rays() == 0
+
+
+def test_a_changed_experiment_is_not_resumed(local):
+    done = subprocess.run(
+        command(local, "train.batch=32", "--resume"), cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "train.batch: changed from 64 to 32" in done.stderr

@@ -1,0 +1,164 @@
+"""Bad input gets one sentence: which field, what was wrong, what would be right; exit status 2."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from dsray.base import RequestError, json_schema
+from dsray.cli import main
+from dsray.experiment import Experiment
+from dsray.starters import starter
+from dsray.tuning import check_space
+
+SMALL = {"data": {"source": "digits"}, "model": {}}
+SWEEP = {**SMALL, "adversarial": {"stages": [{"steps": 5, "epsilon": 0.1}]}}
+
+
+def write(tmp_path, tree):
+    path = tmp_path / "x.yaml"
+    path.write_text(tree if isinstance(tree, str) else yaml.safe_dump(tree))
+    return path
+
+
+CASES = {
+    "misspelt key": ({**SMALL, "train": {"epoch": 3}}, r"train.epoch: unknown key; did you mean 'epochs'\?"),
+    "misspelt section": ({**SMALL, "tran": {}}, r"tran: unknown key; did you mean 'train'\?"),
+    "wrong kind": (
+        {**SMALL, "augment": {"operations": [{"kind": "gausian_noise"}]}},
+        r"did you mean 'gaussian_noise'\?",
+    ),
+    "wrong type": ({**SMALL, "train": {"batch": "many"}}, r"train.batch: .*valid integer.*'many'"),
+    "text only": (
+        {"data": {"source": "digits", "image": None}, "model": {}, "adversarial": {"stages": [{"epsilon": 0.1}]}},
+        r"adversarial: attacks perturb images; data.image is missing",
+    ),
+    "exit beyond the trunk": (
+        {**SMALL, "model": {"depth": {"kind": "early_exit", "exits": [4]}}},
+        r"model: depth.exits: exit layer beyond the trunk of 3 blocks; exits lie in 1 to 2",
+    ),
+    "epsilon in pixels": (
+        {**SMALL, "adversarial": {"stages": [{"epsilon": 8}]}},
+        r"epsilon: 8 is outside the input range \[0, 1\]; write 8/255 = 0.0314",
+    ),
+    "judge in pixels": ({**SMALL, "adversarial": {"judge": {"epsilon": 8}}}, r"judge.epsilon: .*write 8/255 = 0.0314"),
+    "two lengths": ({**SMALL, "train": {"epochs": 1, "steps": 1}}, r"train: give epochs or steps, not both"),
+    "clean loss in an attack": (
+        {**SMALL, "adversarial": {"stages": [{"epsilon": 0.1, "loss": "task"}]}},
+        r"'task' reads no adversarial rows; use madry or trades",
+    ),
+    "missing file": (
+        {
+            "data": {
+                "source": {"kind": "parquet", "train": "no.parquet", "test": "no.parquet"},
+                "image": {"column": "image", "size": 8},
+                "label": "y",
+            },
+            "model": {},
+        },
+        r"data.source.train: 'no.parquet' does not exist",
+    ),
+    "not yaml": ("a: [", r"x.yaml, line 1 is not valid YAML"),
+    "not a mapping": ("[1]", r"must hold a mapping"),
+}
+
+
+@pytest.mark.parametrize(("tree", "sentence"), CASES.values(), ids=CASES)
+def test_one_sentence_and_status_2(tmp_path, capsys, tree, sentence):
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(write(tmp_path, tree))])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert len(said.strip().splitlines()) == 1
+    import re
+
+    assert re.search(sentence, said), said
+
+
+def test_a_column_that_does_not_exist(tmp_path, capsys):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": ["a", "b"], "label": ["x", "y"]}), tmp_path / "t.parquet")
+    source = {"kind": "parquet", "train": str(tmp_path / "t.parquet"), "test": str(tmp_path / "t.parquet")}
+    tree = {"data": {"source": source, "text": {"column": "txt"}, "label": "label"}, "model": {}}
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(write(tmp_path, tree))])
+    assert ended.value.code == 2
+    assert "did you mean 'text'" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_empty(tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(write(tmp_path, SMALL)), "--local", "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    assert "is not empty; give a new folder or --resume" in capsys.readouterr().err
+
+
+def test_more_workers_than_cpus(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(write(tmp_path, SMALL)), "parallel.workers=64"])
+    assert ended.value.code == 2
+    assert "parallel.workers: 64 processes need as many CPUs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("space", "sentence"),
+    [
+        (
+            {"train.rates.schedule.peek": {"kind": "float", "low": 1, "high": 2}},
+            "is not in the experiment; did you mean 'peak_value'",
+        ),
+        ({"adversarial.stages.0.epsilon": {"kind": "float", "low": 0.5, "high": 2}}, "outside the input range"),
+        ({"train.batch": {"kind": "int", "low": 0, "high": 4}}, "train.batch: .*greater than or equal to 1"),
+    ],
+)
+def test_a_space_outside_the_experiment(space, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        check_space(Experiment.parse({**SWEEP, "tune": {"space": space}}))
+
+
+def test_an_override_on_nothing():
+    for text, sentence in (("train.epochs", "is not key=value"), ("adversarial.stages.3.steps=1", "not a position")):
+        with pytest.raises(RequestError, match=sentence):
+            Experiment.load("jobs/experiments/quickstart.yaml", [text])
+
+
+def test_overrides_change_kinds_and_open_sections():
+    changes = [
+        "model.depth.kind=full",
+        "finetune.unfreeze=[[head]]",
+        "adversarial.stages.0.loss.kind=trades",
+        "train.steps=7",
+    ]
+    x = Experiment.load("jobs/experiments/quickstart.yaml", changes)
+    assert x.model.depth.model_dump() == {"kind": "full"}
+    assert x.finetune.unfreeze == (("head",),)
+    assert x.adversarial.stages[0].loss.kind == "trades"
+    assert (x.train.steps, x.train.epochs) == (7, None)
+
+
+def test_the_resolved_file_is_the_same_experiment(tmp_path):
+    x = Experiment.load("jobs/experiments/quickstart.yaml")
+    path = tmp_path / "again.yaml"
+    path.write_text(x.to_yaml())
+    assert Experiment.load(path) == x
+
+
+def test_the_schema_accepts_the_quickstart_and_describes_its_fields():
+    import jsonschema
+
+    schema = json_schema(Experiment)
+    tree = yaml.safe_load(open("jobs/experiments/quickstart.yaml").read())
+    jsonschema.validate(tree, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**tree, "train": {"epoch": 3}}, schema)
+
+
+def test_the_starters_are_experiments(tmp_path):
+    for kind in ("vision", "text", "multimodal"):
+        assert Experiment.load(write(tmp_path, starter(kind))).name == f"my-{kind}"
+    with pytest.raises(RequestError, match="did you mean 'vision'"):
+        starter("visoin")
