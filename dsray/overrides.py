@@ -63,7 +63,7 @@ def _set(tree: Any, path: str, value: Any) -> None:
 
 
 def _child(node: Any, key: str, path: str) -> Any:
-    place = _index(node, key, path) if isinstance(node, list) else key
+    place: Any = _index(node, key, path) if isinstance(node, list) else key
     value = node[place] if isinstance(node, list) else node.get(key)
     if isinstance(value, dict | list):
         return value
