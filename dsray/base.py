@@ -114,6 +114,14 @@ def fraction(value: Any) -> Any:
     return value
 
 
+def foreign_kinds(node: Any) -> set[str]:
+    """The kinds `package.module:Class` in a tree of plain values: what would be imported to read it."""
+    if isinstance(node, dict):
+        own = {str(node["kind"])} if ":" in str(node.get("kind", "")) else set()
+        return own.union(*(foreign_kinds(value) for value in node.values()))
+    return set().union(*(foreign_kinds(item) for item in node)) if isinstance(node, list) else set()
+
+
 _MEMBER = "x-member"
 
 
@@ -171,7 +179,7 @@ def _import_plugin(kind: str, base: type[Plugin]) -> type[Plugin]:
 
 def nearest(word: str, valid: list[str]) -> str:
     """The end of an error sentence: the closest valid name, or all of them."""
-    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.55)
     return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(valid)}"
 
 

@@ -45,7 +45,9 @@ def uniform(key: int, rows: np.ndarray, epochs: np.ndarray, shape: tuple[int, ..
     rows, epochs: (rows,) integers that identify the draw.
     """
     with np.errstate(over="ignore"):
-        base = _mix(_mix(rows.astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(key & (2**64 - 1))) ^ epochs.astype(np.uint64))
+        base = _mix(
+            _mix(rows.astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(key & (2**64 - 1))) ^ epochs.astype(np.uint64)
+        )
         index = np.arange(math.prod(shape), dtype=np.uint64) * np.uint64(_GOLDEN)
         bits = _mix(base[:, None] + index[None, :]) >> np.uint64(40)
     return (bits.astype(np.float32) / np.float32(2**24)).reshape(len(rows), *shape)

@@ -1,129 +1,111 @@
-"""Schedules are plain functions of the step, and a number in a file is one."""
+"""Schedules: where they start, where they end, and how they join."""
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from dsray.base import Config, explain, json_schema
+from dsray.base import Config, json_schema
 from dsray.schedules import AnySchedule, ConstantConfig, CosineConfig, JoinedConfig, LinearConfig, joined
 
 
-class Uses(Config):
-    value: AnySchedule
+class Holder(Config):
+    epsilon: AnySchedule = ConstantConfig(value=0.0)
 
 
-def values(config, steps: int) -> list[float]:
+def values(config, steps):
     schedule = config.build(steps)
     return [schedule(step) for step in range(steps)]
 
 
-@pytest.mark.parametrize(("given", "meant"), [(0.1, 0.1), (3, 3.0), ("8/255", 8 / 255), (0, 0.0)])
-def test_a_number_is_a_constant(given, meant):
-    schedule = Uses(value=given).value
-    assert schedule == ConstantConfig(value=meant)
-    assert values(schedule, 3) == [meant] * 3
+def test_constant():
+    assert values(ConstantConfig(value=0.3), 4) == [0.3] * 4
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (True, "value: needs a 'kind', one of constant, linear, cosine, joined; got True"),
-        ("linear", "value.end: is required"),
-        ("lnear", "value: unknown kind 'lnear'; did you mean 'linear'?"),
-        (float("inf"), "value.value: input should be a finite number; got inf"),
-        ("1/0", "value.value: input should be a finite number; got"),
-        ({"kind": "linear", "end": 1, "share": 0}, "value.share: input should be greater than 0; got 0"),
-        ({"kind": "cosine", "peak_value": 1, "warmup": 1}, "value.warmup: input should be less than 1; got 1"),
-        (
-            {"kind": "joined", "parts": [{"share": 0.5, "schedule": 1}]},
-            "value: the shares of a joined schedule must sum to 1, not 0.5",
-        ),
-    ],
-)
-def test_a_wrong_schedule_is_explained(given, said):
-    with pytest.raises(ValidationError) as caught:
-        Uses(value=given)
-    assert explain(caught.value, "experiment").startswith(said)
+def test_linear_starts_at_start_and_ends_at_end():
+    assert values(LinearConfig(start=1, end=3), 5) == pytest.approx([1, 1.5, 2, 2.5, 3])
+    assert values(LinearConfig(end=0.1, share=0.5), 8) == pytest.approx([0, 0.025, 0.05, 0.075, 0.1, 0.1, 0.1, 0.1])
 
 
-def test_linear_reaches_its_end_at_the_last_step():
-    assert values(LinearConfig(end=1.0), 5) == [0, 0.25, 0.5, 0.75, 1.0]
-    assert values(LinearConfig(start=1, end=0), 3) == [1, 0.5, 0]
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("steps", [2, 3, 10, 100])
+def test_linear_reaches_its_end_within_any_stretch(share, steps):
+    found = values(LinearConfig(end=0.1, share=share), steps)
+    assert found[0] == 0 and found[-1] == pytest.approx(0.1)
+    assert all(a <= b for a, b in pairwise(found))
 
 
-def test_linear_over_a_share_then_stays():
-    assert values(LinearConfig(end=1.0, share=0.5), 8) == [0, 0.25, 0.5, 0.75, 1, 1, 1, 1]
+def test_beyond_the_stretch_the_last_value_holds():
+    for config in (LinearConfig(end=0.1), CosineConfig(peak_value=1, end=0.2), joined((1.0, LinearConfig(end=0.1)))):
+        schedule = config.build(10)
+        assert schedule(25) == pytest.approx(schedule(9))
 
 
-def test_cosine_warms_up_then_falls():
-    got = values(CosineConfig(peak_value=2.0, end=1.0, warmup=0.4), 10)
-    assert got[:4] == [0.5, 1.0, 1.5, 2.0]
-    assert got[4] == 2.0
-    assert got[-1] == pytest.approx(1.0)
-    assert all(a >= b for a, b in itertools.pairwise(got[4:]))
-    assert got[4] - got[5] < got[6] - got[7], "a cosine falls slowly at first"
+def test_cosine_warms_up_to_its_peak_and_falls_to_its_end():
+    found = values(CosineConfig(peak_value=1.0, end=0.1, warmup=0.1), 101)
+    assert found[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert max(found) == found[9] == found[10] == 1.0
+    assert found[55] == pytest.approx(0.55)
+    assert found[-1] == pytest.approx(0.1)
+    assert all(a >= b for a, b in pairwise(found[10:]))
 
 
-def test_joined_runs_each_part_over_its_own_share():
-    got = values(joined((0.3, ConstantConfig(value=5)), (0.5, LinearConfig(end=4)), (0.2, ConstantConfig(value=7))), 10)
-    assert got == [5, 5, 5, 0, 1, 2, 3, 4, 7, 7]
+def test_cosine_without_warmup_starts_at_its_peak():
+    assert values(CosineConfig(peak_value=2.0, warmup=0), 3) == pytest.approx([2, 1, 0])
 
 
-def test_joined_covers_every_step_whatever_the_rounding():
-    third = JoinedConfig.model_validate(
-        {"parts": [{"share": s, "schedule": s} for s in (0.333334, 0.333333, 0.333333)]}
-    )
-    for steps in (1, 2, 3, 4, 5, 100):
-        assert len(values(third, steps)) == steps
-    assert values(third, 3) == [0.333334, 0.333333, 0.333333]
-    nested = joined(
-        (0.5, joined((0.5, ConstantConfig(value=1)), (0.5, ConstantConfig(value=2)))), (0.5, LinearConfig(end=1))
-    )
-    assert values(nested, 8) == [1, 1, 2, 2, 0, pytest.approx(1 / 3), pytest.approx(2 / 3), 1]
+def test_joined_runs_each_part_over_its_share():
+    config = joined((0.3, ConstantConfig(value=0.0)), (0.5, LinearConfig(end=0.4)), (0.2, ConstantConfig(value=0.2)))
+    assert values(config, 10) == pytest.approx([0, 0, 0, 0, 0.1, 0.2, 0.3, 0.4, 0.2, 0.2])
 
 
-def test_one_step_is_enough_for_every_schedule():
-    for config in (
-        ConstantConfig(value=1),
-        LinearConfig(end=1),
-        CosineConfig(peak_value=1),
-        joined((1, LinearConfig(end=1))),
-    ):
-        assert 0 <= values(config, 1)[0] <= 1
+def test_joined_survives_parts_shorter_than_a_step():
+    config = joined((0.01, ConstantConfig(value=5.0)), (0.99, LinearConfig(end=1.0)))
+    assert values(config, 3) == pytest.approx([0, 0.5, 1])
+    assert values(config, 1) == [0]
 
 
-def test_peak_is_the_largest_value():
-    assert LinearConfig(start=3, end=1).peak() == 3
-    assert CosineConfig(peak_value=0.25).peak(10) == 0.25
+def test_joined_joins_joined():
+    inner = joined((0.5, ConstantConfig(value=1.0)), (0.5, ConstantConfig(value=2.0)))
+    assert values(joined((0.5, inner), (0.5, ConstantConfig(value=3.0))), 8) == [1, 1, 2, 2, 3, 3, 3, 3]
 
 
-def test_schedules_survive_json():
-    config = joined((0.4, LinearConfig(end=0.1)), (0.6, CosineConfig(peak_value=0.1)))
-    assert Uses.model_validate_json(Uses(value=config).model_dump_json()).value == config
+def test_shares_must_sum_to_one():
+    with pytest.raises(ValidationError, match=r"must sum to 1, not 0\.9"):
+        joined((0.3, ConstantConfig(value=0.0)), (0.6, LinearConfig(end=1.0)))
+    with pytest.raises(ValidationError):
+        JoinedConfig(parts=())
 
 
-@pytest.mark.parametrize(
-    ("given", "accepted"),
-    [
-        (0.1, True),
-        ("8/255", True),
-        ({"kind": "constant", "value": "8/255"}, True),
-        ({"kind": "linear", "end": 0.1}, True),
-        ({"kind": "joined", "parts": [{"share": 1, "schedule": 0.1}]}, True),
-        ("linear", False),
-        ("a word", False),
-        ({"kind": "linear"}, False),
-        ({"kind": "linear", "end": 1, "shre": 1}, False),
-    ],
-)
-def test_editors_and_validation_agree(given, accepted):
-    assert jsonschema.Draft202012Validator(json_schema(Uses)).is_valid({"value": given}) == accepted
-    if accepted:
-        Uses(value=given)
-    else:
-        with pytest.raises(ValidationError):
-            Uses(value=given)
+def test_the_peak_is_the_largest_value():
+    assert LinearConfig(start=0.3, end=0.1).peak() == 0.3
+    assert joined((0.5, CosineConfig(peak_value=0.7)), (0.5, ConstantConfig(value=0.2))).peak() == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(("written", "value"), [(0.25, 0.25), (1, 1.0), ("8/255", 8 / 255)])
+def test_a_bare_number_is_constant(written, value):
+    assert Holder(epsilon=written).epsilon == ConstantConfig(value=value)
+
+
+def test_fractions_are_understood_in_every_number():
+    assert LinearConfig(start="2/255", end="8/255") == LinearConfig(start=2 / 255, end=8 / 255)
+
+
+@pytest.mark.parametrize("written", [float("nan"), float("inf"), "1/0", True, "fast", None])
+def test_what_is_no_finite_number_is_refused(written):
+    with pytest.raises(ValidationError):
+        Holder(epsilon=written)
+
+
+def test_the_schema_accepts_what_the_validator_accepts_and_describes_the_kinds():
+    schema = json_schema(Holder)
+    linear = {"kind": "linear", "end": "8/255", "share": 0.5}
+    for written in (0.1, "8/255", linear, {"kind": "joined", "parts": [{"share": 1, "schedule": linear}]}):
+        jsonschema.validate({"epsilon": written}, schema)
+        assert Holder(epsilon=written)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"epsilon": {"kind": "linear", "ent": 0.1}}, schema)
+    assert "share of the stretch" in schema["$defs"]["LinearConfig"]["properties"]["share"]["description"]
