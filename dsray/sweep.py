@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -12,60 +14,78 @@ from dsray.data import prepare
 from dsray.experiment import Experiment
 from dsray.report import Record
 from dsray.report.html import write_report
-from dsray.run import current, open_record
-from dsray.tuning import Study, check_space, write_results
+from dsray.run import RUNS, current, open_record
+from dsray.tuning import Study, SweepTable, check_space, sweep_of, write_results
 
 
 def sweep(experiment: Experiment, *, out: Path | None, resume: bool, console: Console, command: list[str]) -> Record:
     """Search the experiment's space and leave trials.parquet, best.yaml and summary.json in the record's `tune/`.
 
-    A sweep that was killed goes on with `resume`: finished trials keep their numbers and values, none is run again.
+    A sweep that was killed goes on with `resume`: trials that had ended keep their numbers and values, none is run
+    again. Raises RequestError before anything starts for a space that does not fit, RunFailure when no trial succeeds.
     """
     started = time.monotonic()
-    tune = check_space(experiment)
-    if experiment.parallel.processes > 1:
-        raise RequestError("parallel: a trial trains in one process; set parallel.workers and parallel.pipeline to 1")
+    _check_room(experiment)
+    cache = (out.parent if out else RUNS) / ".cache"
+    check_space(experiment, prepare(experiment.data, cache))
     record = open_record(experiment, out, resume, command, [])
     with current(record):
-        study = Study(record.path / "tune", experiment, tune)
-        if study.finished:
-            console.print(f"{len(study.finished)} of {tune.trials} trials are finished already")
+        study = Study(record.path / "tune", experiment)
+        if study.ended:
+            console.print(f"{len(study.ended)} of {study.tune.trials} trials are finished already", highlight=False)
         try:
-            _search(study, record, console)
-            if study.best() is None:
-                reasons = study.errors() or ["every trial was stopped early"]
-                raise RunFailure(f"tune: no trial succeeded; the first said: {reasons[0]}")
+            _search(study, cache, record, console)
+            if study.best is None:
+                reason = (study.errors or ["every trial was stopped early"])[0]
+                raise RunFailure(f"tune: no trial succeeded; the first said: {reason}")
             summary = write_results(record, study)
         except DsrayError as error:
             record.fail(error)
             raise
-        record.update_metrics({"best_value": summary["best_value"], "default_value": summary["default_value"]})
-        record.update_timings({"seconds_total": time.monotonic() - started})
+        record.update_metrics(_figures(summary))
+        record.update_timings({"seconds_total": time.monotonic() - started, **_timings(study)})
         record.finish()
         write_report(record)
-    gain = 100 * (summary["best_value"] - summary["default_value"])
-    console.print(
-        f"\nbest: trial {summary['best_trial']}, {tune.objective} {summary['best_value']:.4f}, {gain:+.1f} points against "
-        f"the default settings, {time.monotonic() - started:.0f} s in all"
-    )
-    console.print(f"  dsray run {record.path / 'tune' / 'best.yaml'}", soft_wrap=True)
+    _tell(record, summary, time.monotonic() - started, console)
     return record
 
 
-def _search(study: Study, record: Record, console: Console) -> None:
+def _search(study: Study, cache: Path, record: Record, console: Console) -> None:
     if study.left() == 0:
         return
-    cache = record.path.parent / ".cache"
-    prepare(study.experiment.data, cache)
     from dsray.runtime.session import Session
     from dsray.runtime.tune import run_trials
 
-    def on_trial(number: int, value: float | None, pruned: bool, seconds: float) -> None:
-        best = study.best()
-        ended = "failed" if value is None else f"{value:.4f}" + (" stopped early" if pruned else "")
-        so_far = f"best {best.value:.4f} (trial {best.number})" if best else ""
-        done = len(study.finished)
-        console.print(f"trial {number:>3}  {ended:<21} {so_far:<24} {seconds:5.1f} s  {done}/{study.tune.trials}")
+    threads = study.tune.concurrent * study.experiment.train.threads
+    with SweepTable(console, study) as table, Session(study.experiment.parallel, threads):
+        run_trials(study, cache, record.path / "tune" / "ray", table)
 
-    with Session(study.experiment.parallel, study.tune.concurrent):
-        run_trials(study, cache, record.path / "tune", on_trial)
+
+def _check_room(experiment: Experiment) -> None:
+    if experiment.parallel.processes > 1:
+        raise RequestError("parallel: a trial trains in one process; set parallel.workers and parallel.pipeline to 1")
+    tune, threads, cpus = sweep_of(experiment), experiment.train.threads, os.cpu_count() or 1
+    if not os.environ.get("RAY_ADDRESS") and tune.concurrent * threads > cpus:
+        raise RequestError(
+            f"tune.concurrent: {tune.concurrent} trials of {threads} threads need as many CPUs; there are {cpus}"
+        )
+
+
+def _figures(summary: dict[str, Any]) -> dict[str, float]:
+    found = {"tune_best_value": summary["best_value"], "tune_default_value": summary["default_value"]}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _timings(study: Study) -> dict[str, float]:
+    """overhead: wall clock of a trial not spent in its own function; the first of each process holds its start."""
+    overheads = [t.user_attrs["overhead_s"] for t in study.ended if "overhead_s" in t.user_attrs]
+    return {"tune_overhead_per_trial_s": sum(overheads) / len(overheads)}
+
+
+def _tell(record: Record, summary: dict[str, Any], seconds: float, console: Console) -> None:
+    best, default = summary["best_value"], summary["default_value"]
+    gain = "" if default is None else f", {100 * (best - default):+.1f} points against the file's own settings"
+    line = f"\nbest: trial {summary['best_trial']}, {summary['objective']} {best:.4f}{gain}, {seconds:.0f} s in all"
+    console.print(line, highlight=False)
+    console.print(f"The record is in {record.path}. Next:", highlight=False)
+    console.print(f"  dsray run {record.path / 'tune' / 'best.yaml'}", highlight=False, soft_wrap=True)

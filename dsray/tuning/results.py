@@ -79,7 +79,5 @@ def _history(trials: list[FrozenTrial]) -> list[dict[str, Any]]:
     for trial in trials:
         value = trial.value if trial.state == TrialState.COMPLETE else None
         best = value if best is None else max(best, value if value is not None else best)
-        history.append(
-            {"trial": trial.number, "state": STATES[trial.state], "value": value, "best_so_far": best}
-        )
+        history.append({"trial": trial.number, "state": STATES[trial.state], "value": value, "best_so_far": best})
     return history
