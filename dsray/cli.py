@@ -163,8 +163,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
     from dsray.base import DsrayError
 
     try:
-        app(argv, standalone_mode=False)
-        code = 0
+        code = app(argv, standalone_mode=False) or 0
+        code = _interrupted() if code == 130 else int(code)
     except DsrayError as error:
         _say(f"error: {error}")
         code = error.exit_code

@@ -176,7 +176,9 @@ class _Run:
 
     def _models(self) -> tuple[RoutedModel, RoutedModel | None]:
         twin = self.record.path / "model-undefended"
-        return load_model(self.record.path / "model")[0], load_model(twin)[0] if twin.exists() else None
+        return load_model(self.record.path / "model", trust=True)[0], load_model(twin, trust=True)[
+            0
+        ] if twin.exists() else None
 
     def _attack(self, data: Prepared, model: nn.Module, twin: nn.Module | None) -> None:
         assert self.experiment.adversarial is not None

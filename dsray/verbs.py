@@ -11,7 +11,7 @@ import torch
 import yaml
 from rich.console import Console
 
-from dsray.base import RequestError
+from dsray.base import RequestError, foreign_kinds
 from dsray.compress import CompressConfig
 from dsray.data import Prepared
 from dsray.engine import RobustnessConfig
@@ -33,9 +33,9 @@ def attack_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool,
     experiment = _changed(tree, [f"adversarial.{text}" for text in overrides], "judge.", "adversarial.judge.")
     judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
     with _placed(record, experiment, local) as (placement, data):
-        models = {"": load_model(record.path / "model")[0]}
+        models = {"": load_model(record.path / "model", trust=trust)[0]}
         if (record.path / "model-undefended").exists():
-            models["_undefended"] = load_model(record.path / "model-undefended")[0]
+            models["_undefended"] = load_model(record.path / "model-undefended", trust=trust)[0]
         report = attack_step(record, data, judge, experiment.seed, dict(models), placement)
     write_report(record)
     console.print(
@@ -51,7 +51,9 @@ def compress_run(run: Path, overrides: Iterable[str], *, trust: bool, local: boo
     experiment = _changed(tree, overrides, "compress.", "compress.")
     config = experiment.compress or CompressConfig()
     with _placed(record, experiment, local) as (placement, data):
-        report = compress_step(record, experiment, data, load_model(record.path / "model")[0], config, placement)
+        report = compress_step(
+            record, experiment, data, load_model(record.path / "model", trust=trust)[0], config, placement
+        )
     write_report(record)
     console.print(
         f"int8 accuracy {100 * report['accuracy_int8']:.1f} % (torch {100 * report['accuracy_torch']:.1f} %), "
@@ -83,21 +85,10 @@ def _open(run: Path, trust: bool) -> tuple[Record, dict[str, Any]]:
     """The record and its experiment; one that names foreign code is refused without trust."""
     record = Record.open(run)
     tree = yaml.safe_load(record.experiment_text)
-    foreign = sorted(set(_foreign_kinds(tree)))
+    foreign = sorted(foreign_kinds(tree))
     if foreign and not trust:
         raise RequestError(f"record: {run} runs code of its own ({', '.join(foreign)}); add --trust to allow it")
     return record, tree
-
-
-def _foreign_kinds(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if ":" in str(node.get("kind", "")):
-            yield str(node["kind"])
-        for value in node.values():
-            yield from _foreign_kinds(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _foreign_kinds(value)
 
 
 def _changed(tree: dict[str, Any], overrides: Iterable[str], allowed: str, prefix: str) -> Experiment:

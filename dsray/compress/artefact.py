@@ -49,7 +49,7 @@ class Artefact:
             text = (folder / "manifest.json").read_bytes()
             manifest = json.loads(text)
             found = _digest({k: v for k, v in manifest.items() if k != "sha256"})
-            sound = manifest["sha256"] == found
+            sound = manifest["sha256"] == found and text == _written(manifest)
         except FileNotFoundError:
             raise RequestError(f"artefact: {folder} holds no manifest.json; make one with dsray compress RUN") from None
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -83,10 +83,15 @@ def write_artefact(
     manifest = {"format": FORMAT, **about, "schema": schema.model_dump(mode="json"), "files": files}
     manifest["version"] = _digest(manifest)[:12]
     manifest["sha256"] = _digest(manifest)
-    (aside / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
+    (aside / "manifest.json").write_bytes(_written(manifest))
     (aside / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True))
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
+
+
+def _written(manifest: Mapping[str, Any]) -> bytes:
+    """The one way in which a manifest is written, so that altered white space is noticed too."""
+    return json.dumps(manifest, indent=1, sort_keys=True).encode()
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -46,14 +46,14 @@ def export_onnx(model: Exportable, example: Batch, path: Path) -> None:
             output_names=["logits", "blocks_run"],
             dynamic_axes={name: {0: "batch"} for name in [*inputs, "logits", "blocks_run"]},
         )
-    onnx.save(_slim(onnx.load(path)), path)
+    onnx.save(slim(onnx.load(path)), path)
 
 
 def _present(batch: Batch, name: str) -> Tensor:
     return batch.present.get(name, torch.ones(len(batch), dtype=torch.bool))
 
 
-def _slim(model: onnx.ModelProto) -> onnx.ModelProto:
+def slim(model: onnx.ModelProto) -> onnx.ModelProto:
     """Drop what no runtime reads, and shorten the names of nodes and inner values, which outweigh a small model."""
     kept = {v.name for v in (*model.graph.input, *model.graph.output)}
     short: dict[str, str] = {"": ""}

@@ -13,6 +13,8 @@ import onnx
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+from dsray.compress.export import slim
+
 METHODS: dict[str, dict[str, object]] = {
     "minmax": {},
     "minmax averaged over batches": {"CalibMovingAverage": True, "CalibMovingAverageConstant": 0.1},
@@ -57,7 +59,7 @@ def quantize(source: Path, target: Path, calibration: Mapping[str, np.ndarray], 
         )
     quantized = onnx.load(target)
     _quantize_tables(quantized)
-    onnx.save(quantized, target)
+    onnx.save(slim(quantized), target)
 
 
 def _quantize_tables(model: onnx.ModelProto) -> None:

@@ -16,7 +16,7 @@ from dsray.schema import Schema
 class ModelConfig(Config):
     """Encoders, one shared projection, routed trunk, head."""
 
-    width: int = Field(64, ge=1, description="width of the common space")
+    width: int = Field(64, ge=8, multiple_of=8, description="width of the common space")
     encoders: EncodersConfig = EncodersConfig()
     trunk: TrunkConfig = TrunkConfig()
     depth: AnyDepth = Field(EarlyExitConfig(), description="which blocks a row runs")

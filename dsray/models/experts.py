@@ -20,7 +20,7 @@ class ExpertsConfig(Config):
 
     count: int = Field(4, ge=2, le=256, description="experts of a block")
     top_k: int = Field(1, ge=1, description="experts that each sample or token runs")
-    hidden: int = Field(128, ge=1, description="hidden width of an expert")
+    hidden: int = Field(128, ge=8, multiple_of=8, description="hidden width of an expert")
     per: Literal["sample", "token"] = Field("sample", description="what chooses: a whole sample, or each token")
     shared: bool = Field(True, description="keep the dense feed-forward beside the experts, run by all")
     balance_rate: float = Field(1e-3, ge=0, description="step of the balancing bias after each batch")
@@ -56,12 +56,16 @@ class Experts(nn.Module):
         self.register_buffer("load_total", torch.zeros(count, dtype=torch.int64))
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """tokens (batch, tokens, width), mask (batch, tokens) bool -> (same shape, load (experts,) int64)."""
+        """tokens (batch, tokens, width), mask (batch, tokens) bool -> (same shape, load (experts,) int64).
+
+        Tokens that are masked do not count as load.
+        """
         rows, length, width = tokens.shape
         chosen, weight = self.choose(tokens, mask)
         units = tokens if self.config.per == "sample" else tokens.reshape(rows * length, 1, width)
         mixed = self._run(units, chosen, weight).reshape(rows, length, width)
-        return mixed, torch.bincount(chosen.reshape(-1), minlength=self.config.count)
+        counted = chosen if self.config.per == "sample" else chosen[mask.reshape(-1)]
+        return mixed, torch.bincount(counted.reshape(-1), minlength=self.config.count)
 
     def choose(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(units, top_k) expert indices and weights; a unit is a sample or a token."""

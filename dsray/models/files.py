@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from dsray.base import RequestError
+from dsray.base import RequestError, foreign_kinds
 from dsray.models.config import ModelConfig
 from dsray.models.model import RoutedModel
 from dsray.schema import Schema
@@ -29,16 +30,28 @@ def save_model(folder: Path, model: RoutedModel, config: ModelConfig, schema: Sc
     aside.rename(folder)
 
 
-def load_model(folder: Path) -> tuple[RoutedModel, ModelConfig, Schema]:
-    """The model in evaluation mode with its config and schema."""
+def load_model(folder: Path, *, trust: bool = False) -> tuple[RoutedModel, ModelConfig, Schema]:
+    """The model in evaluation mode with its config and schema.
+
+    trust: import plug-ins of its own that the file names; without it such a file is a RequestError, since the folder
+    may have come from elsewhere.
+    """
     try:
         about = json.loads((folder / "model.json").read_text())
     except FileNotFoundError:
         raise RequestError(f"model: {folder} holds no finished model (model.json is missing)") from None
+    if not trust and (foreign := sorted(foreign_kinds(about["model"]))):
+        raise RequestError(f"model: {folder} runs code of its own ({', '.join(foreign)}); add --trust to allow it")
     config, schema = ModelConfig.model_validate(about["model"]), Schema.model_validate(about["schema"])
     with torch.device("meta"):
         model = config.build(schema)
-    model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
+    try:
+        model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise RequestError(
+            f"model: the weights in {folder} cannot be read ({reason}); train or copy it again"
+        ) from None
     return model.eval(), config, schema
 
 

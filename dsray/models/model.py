@@ -52,15 +52,21 @@ class RoutedModel(nn.Module):
         return self(batch.inputs, batch.present).logits
 
     def stem(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Tokens (batch, tokens, width), the answer token first, and mask (batch, tokens) of those that exist."""
+        """Tokens (batch, tokens, width), the answer token first, and mask (batch, tokens) of those that exist.
+
+        A modality that is not in `inputs` is missing in every row; the content of a missing one is not looked at.
+        """
         rows = next(iter(inputs.values())).shape[0]
         tokens = [self.answer.expand(rows, 1, -1)]
         masks = [torch.ones(rows, 1, dtype=torch.bool, device=self.answer.device)]
         for name, encoder in self.encoders.items():
+            if name not in inputs:
+                continue
             values = inputs[name]
-            tokens.append(self.project(encoder(values)) + self.modality[name])
             mask = encoder.mask(values)  # type: ignore[operator]
             masks.append(mask & present[name][:, None] if name in present else mask)
+            encoded = self.project(encoder(values)) + self.modality[name]
+            tokens.append(encoded.masked_fill(~masks[-1][..., None], 0.0))
         return torch.cat(tokens, 1), torch.cat(masks, 1)
 
     def exit_logits(self, block: int, tokens: Tensor) -> Tensor:

@@ -7,6 +7,14 @@ import pytest
 from dsray.data import DataConfig, prepare
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Sums in one order, and no fight for the cores with whatever else the machine does."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def digits():
     return prepare(DataConfig.model_validate({"source": "digits"}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -108,7 +110,7 @@ def test_more_workers_than_cpus(tmp_path, capsys):
     ("space", "sentence"),
     [
         (
-            {"train.rates.schedule.peek": {"kind": "float", "low": 1, "high": 2}},
+            {"train.rates.schedule.peak_valu": {"kind": "float", "low": 1, "high": 2}},
             "is not in the experiment; did you mean 'peak_value'",
         ),
         ({"adversarial.stages.0.epsilon": {"kind": "float", "low": 0.5, "high": 2}}, "outside the input range"),
@@ -151,7 +153,7 @@ def test_the_schema_accepts_the_quickstart_and_describes_its_fields():
     import jsonschema
 
     schema = json_schema(Experiment)
-    tree = yaml.safe_load(open("jobs/experiments/quickstart.yaml").read())
+    tree = yaml.safe_load(Path("jobs/experiments/quickstart.yaml").read_text())
     jsonschema.validate(tree, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**tree, "train": {"epoch": 3}}, schema)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from dsray.base import RequestError
 from dsray.data import to_batch
 from dsray.models import ModelConfig, active_parameters, count_parameters, load_model, load_part, save_model
 
@@ -141,3 +142,37 @@ def test_parameters_on_the_meta_device(digits):
 def test_an_exit_beyond_the_trunk_is_refused():
     with pytest.raises(ValidationError, match=r"depth.exits: exit layer beyond the trunk of 3 blocks"):
         ModelConfig.model_validate({"depth": {"kind": "early_exit", "exits": [1, 5]}})
+
+
+def test_a_modality_that_is_not_given_is_missing(digits, batch):
+    model = build(digits).eval()
+    alone = model({"image": batch.inputs["image"]}, {"image": batch.present["image"]})
+    assert torch.allclose(alone.logits, model.classify(batch.without("text")), atol=1e-5)
+
+
+def test_what_a_missing_modality_holds_is_not_looked_at(digits, batch):
+    model = build(digits).eval()
+    hidden = batch.without("image")
+    broken = hidden.with_input("image", torch.full_like(batch.inputs["image"], float("nan")))
+    assert torch.equal(model.classify(broken), model.classify(hidden))
+
+
+def test_masked_tokens_are_no_load(digits, batch):
+    model = build(digits, VARIANTS["token"]).train()
+    none = batch.without("image").without("text")
+    assert model(none.inputs, none.present).expert_load.sum(1).tolist() == [2 * len(batch)] * 3  # top 2, answer token
+
+
+@pytest.mark.parametrize("tree", [{"width": 60}, {"trunk": {"experts": {"hidden": 6}}}])
+def test_widths_that_grouped_products_cannot_take_are_refused(tree):
+    with pytest.raises(ValidationError, match=r"multiple of 8|greater than or equal to 8"):
+        ModelConfig.model_validate(tree)
+
+
+def test_truncated_weights_are_refused_in_one_sentence(digits, tmp_path):
+    config = ModelConfig()
+    save_model(tmp_path / "model", config.build(digits.schema), config, digits.schema)
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(RequestError, match="cannot be read"):
+        load_model(tmp_path / "model")
