@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ class TensorBoardWriter:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         # several writers of one folder (a resumed run) are read together; the usual name would hold the host's
-        self.path = folder / f"events.out.tfevents.{int(time.time())}.dsray.{uuid.uuid4().hex[:8]}"
+        self.path = folder / f"events.out.tfevents.{int(time.time())}.dsray.{time.time_ns():x}"
         self._file = self.path.open("wb")
         self._records = RecordWriter(self._file)
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
