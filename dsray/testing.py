@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dsray.attacks import AttackConfig, perturb
 from dsray.augment import OperationConfig, augment
 from dsray.base import Plugin
 from dsray.batch import Batch
+from dsray.protocols import Classifier, RowLoss
 from dsray.schedules import ScheduleConfig
 
 EPSILON = 0.1
@@ -19,32 +22,61 @@ EPSILON = 0.1
 
 def check_round_trip(config: Plugin) -> None:
     """A config survives its own JSON."""
-    assert type(config).model_validate(config.model_dump(mode="json")) == config, "the config changes in its own JSON"
+    text = json.dumps(config.model_dump(mode="json"))
+    assert type(config).model_validate(json.loads(text)) == config, "the config changes in its own JSON"
 
 
 def check_attack(config: AttackConfig) -> None:
-    """In the ball and the range, finite, repeatable, the same in any company, and without a trace in the model."""
+    """In the ball and the range, finite, repeatable, the same in any company, and without a trace in the model.
+
+    Raises AssertionError that says which promise is broken, RunFailure for images of another shape or not finite.
+    """
     check_round_trip(config)
     model, batch = _model(), _batch(24)
-    model.train()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    moved = perturb(config.build(), model, batch, EPSILON, seed=3)
-    image, clean = moved.inputs["image"], batch.inputs["image"]
-    assert image.shape == clean.shape, "the shape of the images changed"
-    assert torch.isfinite(image).all(), "an image holds numbers that are not finite"
-    assert float((image - clean).abs().max()) <= EPSILON + 1e-6, "an image left the ball"
-    assert float(image.min()) >= 0, "an image left the range [0, 1]"
-    assert float(image.max()) <= 1, "an image left the range [0, 1]"
-    assert model.training, "the attack changed the mode of the model"
-    assert all(torch.equal(before[n], v) for n, v in model.state_dict().items()), "the attack changed the model"
-    assert all(p.grad is None for p in model.parameters()), "the attack left gradients in the model"
-    model.eval()
+    clean, proposed = batch.inputs["image"], []
+
+    def attack(
+        model: Classifier, batch: Batch, epsilon: float, loss: RowLoss | None, *, seed: int, stop_early: bool
+    ) -> Batch:
+        proposed.append(built(model, batch, epsilon, loss, seed=seed, stop_early=stop_early))
+        return proposed[-1]
+
+    built, before = config.build(), _trace(model)
+    first = perturb(attack, model, batch, EPSILON, seed=3).inputs["image"]
+    assert _same(before, _trace(model)), "the attack changed the model: parameters, buffers, gradients, flags or mode"
+    assert set(proposed[0].inputs) == set(batch.inputs), "the attack dropped or added a modality"
+    assert torch.equal(batch.inputs["image"], _batch(24).inputs["image"]), "the attack wrote into its input"
+    for name in ("target", "rows", "epochs"):
+        assert torch.equal(getattr(proposed[0], name), getattr(batch, name)), f"the attack changed '{name}'"
+    assert float((first - clean).abs().max()) <= EPSILON + 1e-6, "an image left the ball"
+    assert float(first.min()) >= 0, "an image left the range [0, 1]"
+    assert float(first.max()) <= 1, "an image left the range [0, 1]"
     again = perturb(config.build(), model, batch, EPSILON, seed=3).inputs["image"]
-    first = perturb(config.build(), model, batch, EPSILON, seed=3).inputs["image"]
     assert torch.equal(first, again), "the attack gives another result when repeated"
+    _check_company(config, model, batch)
+    _check_other_losses(config, model, batch)
+    model.train()
+    perturb(config.build(), model, batch, EPSILON, seed=3)
+    assert model.training, "the attack changed the mode of the model"
+
+
+def _check_company(config: AttackConfig, model: nn.Module, batch: Batch) -> None:
+    """A row's result is its own, whether rows may leave early or not."""
     part = torch.tensor([5, 2, 17])
-    alone = perturb(config.build(), model, batch.select(part), EPSILON, seed=3).inputs["image"]
-    assert torch.allclose(alone, first[part], atol=1e-5), "a row's result depends on its company"
+    for early in (False, True):
+        whole = perturb(config.build(), model, batch, EPSILON, seed=3, stop_early=early).inputs["image"]
+        alone = perturb(config.build(), model, batch.select(part), EPSILON, seed=3, stop_early=early).inputs["image"]
+        assert torch.allclose(alone, whole[part], atol=1e-5), "a row's result depends on its company"
+
+
+def _check_other_losses(config: AttackConfig, model: nn.Module, batch: Batch) -> None:
+    """A loss that closes over the rows of the batch always sees all of them, in order."""
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        assert torch.equal(target, batch.target), "a given loss was asked about other rows than those of the batch"
+        return logits[:, 0]
+
+    perturb(config.build(), model, batch, EPSILON, loss=loss, seed=3)
 
 
 def check_operation(config: OperationConfig) -> None:
@@ -74,17 +106,40 @@ def check_operation(config: OperationConfig) -> None:
 
 
 def check_schedule(config: ScheduleConfig) -> None:
-    """Finite at every step of short and long stretches."""
+    """Finite at every step of short and long stretches, and a function of the step alone."""
     check_round_trip(config)
     for steps in (1, 2, 7, 1000):
         schedule = config.build(steps)
-        assert all(math.isfinite(schedule(step)) for step in range(steps)), f"not finite over {steps} steps"
+        values = [schedule(step) for step in range(steps)]
+        assert all(math.isfinite(value) for value in values), f"not finite over {steps} steps"
+        backward = [schedule(step) for step in reversed(range(steps))]
+        assert values == backward[::-1], "the value at a step depends on what was asked before"
 
 
 def _model() -> nn.Module:
-    """A small net."""
+    """A small net in evaluation mode, with buffers, a frozen parameter and gradients of its own."""
     torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 4))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 4))
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    model[1].bias.requires_grad_(False)
+    return model.eval()
+
+
+def _trace(model: nn.Module) -> dict[str, Any]:
+    """All that an attack must leave as it was."""
+    state: dict[str, Any] = {name: value.clone() for name, value in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        state[f"{name}.grad"] = None if parameter.grad is None else parameter.grad.clone()
+        state[f"{name}.requires_grad"] = parameter.requires_grad
+    return state | {f"{name}.training": module.training for name, module in model.named_modules()}
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    def equal(a: Any, b: Any) -> bool:
+        return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is b
+
+    return one.keys() == other.keys() and all(equal(value, other[name]) for name, value in one.items())
 
 
 def _batch(rows: int) -> Batch:
