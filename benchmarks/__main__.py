@@ -1,0 +1,30 @@
+"""`python -m benchmarks NAME [--quick] [--json FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib import import_module
+from pathlib import Path
+
+NAMES = ("chain",)
+
+
+def main() -> None:
+    """Run one benchmark and print its rows and summary."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--quick", action="store_true", help="one seed, fewer rows; for a first look")
+    parser.add_argument("--json", type=Path, help="file to write")
+    arguments = parser.parse_args()
+    found = import_module(f"benchmarks.{arguments.name}").measure(quick=arguments.quick)
+    text = json.dumps(found, indent=1)
+    if arguments.json:
+        aside = arguments.json.with_suffix(".tmp")
+        aside.write_text(text + "\n")
+        aside.replace(arguments.json)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
