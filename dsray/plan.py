@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from torch.overrides import TorchFunctionMode
 
 from dsray.data import Prepared, prepare
 from dsray.engine import Stage
@@ -15,11 +18,20 @@ from dsray.models import active_parameters, count_parameters
 from dsray.optim import trainable_names
 
 
+class _Uninitialised(TorchFunctionMode):
+    """Shapes without values: on the meta device the functions of torch.nn.init would load torch's compiler, 1.5 s."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def plan(experiment: Experiment) -> RenderableType:
     """Rows and classes, parameters, memory, stages with what they train, workers."""
     experiment.parallel.check_room()
     data = prepare(experiment.data)
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialised():
         model = experiment.model.build(data.schema)
     counts, active = count_parameters(model), active_parameters(model)
     names = [name for name, _ in model.named_parameters()]
