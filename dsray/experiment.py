@@ -49,8 +49,6 @@ class Experiment(Config):
     def _sections_fit(self) -> Experiment:
         if self.adversarial and self.data.image is None:
             raise ValueError("adversarial: attacks perturb images; data.image is missing")
-        if self.parallel.pipeline > 1 and (self.adversarial or self.finetune or self.continual):
-            raise ValueError("parallel.pipeline: a pipeline trains clean stages only; set it to 1")
         if self.parallel.workers > self.train.batch:
             raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
         return self

@@ -3,61 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
+import secrets
+import signal
 import socket
 import time
-import urllib.error
 import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dsray.runtime.quiet  # noqa: F401  isort: skip
-import ray
+from pydantic import ValidationError
 from ray import serve
+from ray.serve.context import _get_global_client
 from ray.serve.schema import LoggingConfig
 from rich.console import Console
 
-from dsray.base import RequestError, RunFailure
+from dsray.base import RequestError, RunFailure, explain
 from dsray.compress import Artefact
 from dsray.runtime.session import Session
 from dsray.sections import ParallelConfig, ServeConfig
 from dsray.serving import Predictor
 from dsray.serving.api import build_api
 
+if TYPE_CHECKING:
+    from dsray.protocols import Columns
+
 QUIET = LoggingConfig(log_level="CRITICAL", enable_access_log=False)
 READY_S = 60.0
+ONGOING = 64
+"""Requests that a replica works on at least before more of them wait in the proxy; Serve's own default is 5."""
 
 
 class _Replica:
     """One copy of the model. The instances of waiting requests are answered in one call."""
 
-    def __init__(self, folder: str, record: str | None, config: dict[str, Any]):
-        self.config = ServeConfig.model_validate(config)
+    def __init__(self, folder: str, record: str, config: dict[str, Any]):
         self.predictor = Predictor(Artefact.load(Path(folder)))
-        self._answer_batch.set_max_batch_size(self.config.max_batch)  # type: ignore[attr-defined]
-        self._answer_batch.set_batch_wait_timeout_s(self.config.batch_wait_ms / 1000)  # type: ignore[attr-defined]
-        self.api = build_api(self.predictor, self.config, self._answer, Path(record) if record else None)
+        settings = ServeConfig.model_validate(config)
+        self._answer_batch.set_max_batch_size(settings.max_batch)  # type: ignore[attr-defined]
+        self._answer_batch.set_batch_wait_timeout_s(settings.batch_wait_ms / 1000)  # type: ignore[attr-defined]
+        self.api = build_api(self.predictor, settings, self._answer, Path(record))
 
-    async def _answer(self, instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return list(await asyncio.gather(*(self._answer_batch(instance) for instance in instances)))
+    async def _answer(self, rows: Sequence[Columns]) -> list[dict[str, Any]]:
+        return list(await asyncio.gather(*(self._answer_batch(row) for row in rows)))
 
     @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.001)
-    async def _answer_batch(self, instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return self.predictor.predict(instances)
-
-
-def _ingress(folder: str, record: str | None, config: dict[str, Any]) -> Any:
-    """The ASGI application, built inside the replica."""
-    return _Replica(folder, record, config).api
+    async def _answer_batch(self, rows: list[Columns]) -> list[dict[str, Any]]:
+        return self.predictor.answer_rows(rows)
 
 
 def build(args: dict[str, str]) -> serve.Application:
-    """For `serve run dsray.runtime.serve:build run=runs/quickstart`; other keys are those of the `serve` section."""
-    settings = {k: v for k, v in args.items() if k != "run"}
+    """For `serve run dsray.runtime.serve:build run=runs/quickstart`.
+
+    Other keys are those of the `serve` section; address and port belong to the Serve instance, not to an application.
+    """
     if "run" not in args:
         raise RequestError("run: is missing; write run=runs/NAME")
-    return application(Path(args["run"]), ServeConfig.model_validate(settings))
+    settings = {key: value for key, value in args.items() if key != "run"}
+    for key in ("host", "port"):
+        if key in settings:
+            raise RequestError(
+                f"serve.{key}: cannot be given here; it is set where Serve starts (serve start --http-{key})"
+            )
+    try:
+        return application(Path(args["run"]), ServeConfig.model_validate(settings))
+    except ValidationError as error:
+        raise RequestError(f"serve.{explain(error, 'serve')}") from None
 
 
 def application(run: Path, config: ServeConfig) -> serve.Application:
@@ -68,44 +84,62 @@ def application(run: Path, config: ServeConfig) -> serve.Application:
     deployment = serve.deployment(
         name="model",
         num_replicas=config.replicas,
-        max_ongoing_requests=max(64, 4 * config.max_batch),
+        max_ongoing_requests=max(ONGOING, 2 * config.max_batch),
         logging_config=QUIET,
         ray_actor_options={"num_cpus": 0.5},
-    )(serve.ingress(lambda: _ingress(*arguments))(type("Model", (), {})))
+    )(serve.ingress(lambda: _Replica(*arguments).api)(type("Model", (), {})))
     return deployment.bind()
 
 
-def start(run: Path, config: ServeConfig) -> str:
-    """Serve the run in the session that is on; returns the URL once it answers."""
+@contextmanager
+def served(run: Path, config: ServeConfig) -> Iterator[str]:
+    """Serve a run in the Ray session that is on; the value is the URL, which has answered.
+
+    A cluster whose Serve is on already keeps its address, its port and its applications: this one is added beside
+    them under a prefix of its own, and taken away in the end.
+    """
     app = application(run, config)
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
-    serve.start(http_options={"host": config.host, "port": config.port}, logging_config=QUIET)
-    serve.run(app, name="dsray", route_prefix="/", blocking=False, logging_config=QUIET)
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{config.port}"
-    _wait_ready(url)
-    return url
+    shared = _get_global_client(raise_if_no_controller_running=False)
+    if shared is None:
+        check_port(config)
+        host, port, name, prefix = config.host, config.port, "dsray", "/"
+        serve.start(http_options={"host": host, "port": port}, logging_config=QUIET)
+    else:
+        host, port = shared.http_config.host, shared.http_config.port
+        name = f"dsray-{secrets.token_hex(4)}"
+        prefix = f"/{name}"
+    url = f"http://{_reachable(host)}:{port}{prefix.rstrip('/')}"
+    try:
+        serve.run(app, name=name, route_prefix=prefix, blocking=False, logging_config=QUIET)
+        _wait_ready(url)
+        yield url
+    finally:
+        if shared is None:
+            serve.shutdown()
+        else:
+            serve.delete(name)
 
 
 def answer_once(run: Path, instance: dict[str, Any], config: ServeConfig) -> tuple[dict[str, Any], float]:
-    """Start, answer one instance over HTTP on a free port, stop; the answer and the seconds until it came."""
+    """Serve on a free port of loopback, answer one instance over HTTP, stop; the answer and the seconds until it came."""
     started = time.monotonic()
-    url = start(run, config.replace(port=free_port(), host="127.0.0.1"))
-    body = json.dumps({"instances": [instance]}).encode()
-    request = urllib.request.Request(f"{url}/v1/predict", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=READY_S) as reply:
-        answer = json.load(reply)["predictions"][0]
-    seconds = time.monotonic() - started
+    with served(run, config.replace(port=free_port(), host="127.0.0.1")) as url:
+        body = json.dumps({"instances": [instance]}).encode()
+        request = urllib.request.Request(f"{url}/v1/predict", body, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=READY_S) as reply:
+            answer = json.load(reply)["predictions"][0]
+        seconds = time.monotonic() - started
     return answer, seconds
 
 
 def serve_forever(run: Path, config: ServeConfig, console: Console) -> None:
-    """Serve until Ctrl-C."""
+    """Serve until Ctrl-C or SIGTERM."""
     check_port(config)
     Artefact.load(run / "compressed")
-    with Session(ParallelConfig()):
-        url = start(run, config)
-        console.print(f"serving {run} at {url} (Ctrl-C stops; {url}/docs describes the API)")
+    with Session(ParallelConfig()), served(run, config) as url:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray's own handler prints a trace
+        console.print(f"serving {run} at {url} (its interface: {url}/docs; Ctrl-C stops)", soft_wrap=True)
         example = run / "example.json"
         console.print(f"  curl -s {url}/v1/predict -H 'content-type: application/json' -d @{example}", soft_wrap=True)
         try:
@@ -116,15 +150,21 @@ def serve_forever(run: Path, config: ServeConfig, console: Console) -> None:
 
 
 def check_port(config: ServeConfig) -> None:
-    """Refuse a port that is taken, before anything starts."""
+    """Refuse an address or port that cannot be listened on, before anything starts."""
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((config.host, config.port))
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise RequestError(
+                    f"serve.port: {config.port} is in use on {config.host}; stop what listens there or give --port"
+                ) from None
+            if error.errno == errno.EACCES:
+                raise RequestError(f"serve.port: {config.port} needs more rights; give one above 1023") from None
             raise RequestError(
-                f"serve.port: cannot listen on {config.host}:{config.port} ({error.strerror}); give another --port"
+                f"serve.host: cannot listen on {config.host} ({error.strerror}); give an address of this machine"
             ) from None
 
 
@@ -135,21 +175,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _reachable(host: str) -> str:
+    """The host of a URL for one that is listened on."""
+    every = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+    return every.get(host) or (f"[{host}]" if ":" in host else host)
+
+
 def _wait_ready(url: str) -> None:
     """Serve may call itself ready before it answers: ask."""
     deadline = time.monotonic() + READY_S
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/healthz", timeout=5) as reply:
-                if reply.status == 200:
-                    return
-        except (urllib.error.URLError, OSError) as error:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=5):
+                return
+        except OSError as error:  # an HTTP status that is no success is one too
             if time.monotonic() > deadline:
                 raise RunFailure(f"serve: {url} does not answer after {READY_S:.0f} s ({error})") from None
         time.sleep(0.05)
-
-
-def stop() -> None:
-    """Stop Serve in the session that is on."""
-    if ray.is_initialized():
-        serve.shutdown()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -13,111 +13,106 @@ from starlette.exceptions import HTTPException
 
 from dsray.base import RequestError
 from dsray.sections import ServeConfig
+from dsray.serving.body import Refusal, read_body, read_instances
 from dsray.serving.docs import docs_page
-from dsray.serving.messages import Answers, Error, request_schema
-from dsray.serving.predictor import Predictor
+from dsray.serving.messages import Answers, Error, Health, Model, example_request, request_schema
+from dsray.serving.predictor import Predictor, split
 
-Answering = Callable[[list[dict[str, Any]]], Awaitable[list[dict[str, Any]]]]
+if TYPE_CHECKING:
+    from dsray.protocols import Columns
 
+Answering = Callable[[Sequence["Columns"]], Awaitable[list[dict[str, Any]]]]
+"""Columns of one row each -> one answer each, in order: `Predictor.answer_rows`, batched or remote."""
 
-class Refusal(Exception):
-    """A request that is answered with a 4xx status and one sentence."""
-
-    def __init__(self, status: int, kind: str, field: str | None, message: str):
-        super().__init__(message)
-        self.status, self.kind, self.field, self.message = status, kind, field, message
+_SAID = {404: "no such path; /docs lists them", 405: "{method} is not allowed here; /docs lists what is"}
 
 
 def build_api(predictor: Predictor, config: ServeConfig, answer: Answering, record: Path | None = None) -> FastAPI:
-    """The application. answer: how instances that have passed the check are answered (batched, remote, ...).
+    """The application.
 
-    record: run folder whose report is shown at `/`.
+    A request is checked whole before any of it is given to `answer`, so a bad request never meets a good one.
+    record: run folder whose report.html is shown at `/` (/docs where there is none), and whose example.json is the
+    example of the documentation (a black image where there is none).
     """
-    api = FastAPI(title="dsray", version=predictor.artefact.version, docs_url=None, redoc_url=None)
-    schema = predictor.artefact.schema
-    body = {"required": True, "content": {"application/json": {"schema": request_schema(schema, config.max_instances)}}}
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": Error} for code in (400, 413, 415, 422)}
-
-    @api.post("/v1/predict", response_model=Answers, responses=refusals, openapi_extra={"requestBody": body})
-    async def predict(request: Request) -> Any:
-        """Answer one or many instances; each answer depends on its instance alone."""
-        instances = _instances(await _body(request, config.body_limit_kb * 1024), config.max_instances)
-        _refuse_faults(lambda: predictor.check(instances))
-        return {"predictions": await answer(instances)}
-
-    @api.get("/v1/model")
-    def model() -> dict[str, Any]:
-        """Version, inputs, classes, compute budget and figures of the model."""
-        manifest = predictor.artefact.manifest
-        return {
-            "version": predictor.artefact.version,
-            "classes": list(schema.classes),
-            "inputs": {name: _input(name, schema) for name in schema.modalities},
-            "threshold": manifest["threshold"],
-            "compute": manifest["compute"],
-            "metrics": manifest["metrics"],
-        }
-
-    @api.get("/healthz")
-    def healthz() -> dict[str, str]:
-        """Says ok when the model is loaded."""
-        return {"status": "ok", "model": predictor.artefact.version}
-
-    @api.get("/docs", include_in_schema=False)
-    def docs() -> HTMLResponse:
-        return HTMLResponse(docs_page(api.openapi(), _example(record)))
-
-    @api.get("/", include_in_schema=False)
-    def home() -> Response:
-        report = record / "report.html" if record else None
-        return FileResponse(report) if report and report.is_file() else docs()
-
+    artefact = predictor.artefact
+    about = f"Model {artefact.version}: {' and '.join(artefact.schema.modalities)} in, one of {len(predictor.classes)} "
+    api = FastAPI(
+        title="dsray", version=artefact.version, description=about + "classes out.", docs_url=None, redoc_url=None
+    )
+    _add_predict(api, predictor, config, answer, _example(record, predictor))
+    _add_pages(api, predictor, record / "report.html" if record else None)
     _add_errors(api)
     return api
 
 
-def _input(name: str, schema: Any) -> dict[str, Any]:
-    spec = getattr(schema, name).model_dump(exclude={"tokenizer", "column"})
-    return dict(spec)
-
-
-def _example(record: Path | None) -> str:
+def _example(record: Path | None, predictor: Predictor) -> dict[str, Any]:
     path = record / "example.json" if record else None
-    return path.read_text() if path and path.is_file() else '{"instances": []}'
+    if path is not None and path.is_file():
+        return dict(json.loads(path.read_text()))
+    return example_request(predictor.artefact.schema)
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, refused as soon as it is larger than `limit` bytes whatever its header says."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Refusal(415, "content_type", None, f"content-type is '{kind or 'missing'}'; send application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refusal(413, "too_large", None, f"body is larger than {limit} bytes; send fewer instances at a time")
-    return bytes(body)
+def _add_predict(
+    api: FastAPI, predictor: Predictor, config: ServeConfig, answer: Answering, example: dict[str, Any]
+) -> None:
+    schema, limit = predictor.artefact.schema, config.body_limit_kb * 1024
+    content = {"schema": request_schema(schema, config.max_instances), "example": example}
+    refusals: dict[int | str, dict[str, Any]] = {
+        400: {"model": Error, "description": "the body is not a JSON object"},
+        413: {"model": Error, "description": f"the body is larger than {limit} bytes"},
+        415: {"model": Error, "description": "the content type is not application/json"},
+        422: {"model": Error, "description": "an instance is not what the model takes; nothing was answered"},
+    }
+
+    @api.post(
+        "/v1/predict",
+        summary="Answer one or many instances",
+        response_model=Answers,
+        response_description="one answer for each instance, in order",
+        responses=refusals,
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": content}}},
+    )
+    async def predict(request: Request) -> JSONResponse:
+        """Answer one or many instances; each answer depends on its own instance alone."""
+        instances = read_instances(await read_body(request, limit), config.max_instances)
+        try:
+            columns = predictor.check(instances)
+        except RequestError as error:
+            raise Refusal(422, "instance", str(error).partition(": ")[0], str(error)) from None
+        return JSONResponse({"predictions": await answer(split(columns))})
 
 
-def _instances(body: bytes, most: int) -> list[dict[str, Any]]:
-    try:
-        content = json.loads(body)
-    except ValueError:
-        raise Refusal(400, "json", None, "body is not valid JSON") from None
-    if not isinstance(content, dict) or set(content) != {"instances"}:
-        raise Refusal(422, "body", "instances", 'body must be {"instances": [...]} and nothing else')
-    instances = content["instances"]
-    if not isinstance(instances, list) or not 1 <= len(instances) <= most:
-        raise Refusal(422, "instances", "instances", f"instances must be a list of 1 to {most} objects")
-    return instances
+def _add_pages(api: FastAPI, predictor: Predictor, report: Path | None) -> None:
+    artefact = predictor.artefact
 
+    @api.get("/v1/model", summary="What the model is", response_model=Model)
+    async def model() -> JSONResponse:
+        """Version, inputs, classes, compute budget and figures of the model."""
+        schema, manifest = artefact.schema, artefact.manifest
+        inputs = {name: getattr(schema, name).model_dump(exclude={"tokenizer", "column"}) for name in schema.modalities}
+        return JSONResponse(
+            {
+                "version": artefact.version,
+                "classes": list(schema.classes),
+                "inputs": inputs,
+                "threshold": manifest["threshold"],
+                "compute": manifest["compute"],
+                "metrics": manifest["metrics"],
+            }
+        )
 
-def _refuse_faults(check: Callable[[], object]) -> None:
-    try:
-        check()
-    except RequestError as error:
-        field, _, message = str(error).partition(": ")
-        raise Refusal(422, "instance", field, f"{field}: {message}") from None
+    @api.get("/healthz", summary="Whether the model answers", response_model=Health)
+    async def healthz() -> JSONResponse:
+        """Says ok once the model is loaded."""
+        return JSONResponse({"status": "ok", "model": artefact.version})
+
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page(api.openapi()))
+
+    @api.get("/", include_in_schema=False)
+    async def home() -> Response:
+        return FileResponse(report) if report is not None and report.is_file() else await docs()
 
 
 def _add_errors(api: FastAPI) -> None:
@@ -127,8 +122,9 @@ def _add_errors(api: FastAPI) -> None:
 
     @api.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        hint = {404: "no such path; see /docs", 405: f"{request.method} is not allowed here; see /docs"}
-        return _fault(error.status_code, "http", None, hint.get(error.status_code, str(error.detail)))
+        kind = {404: "not_found", 405: "method"}.get(error.status_code, "http")
+        message = _SAID.get(error.status_code, str(error.detail)).format(method=request.method)
+        return _fault(error.status_code, kind, None, message)
 
     @api.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from pydantic import BaseModel, Field
 
-from dsray.schema import Schema
+from dsray.schema import ImageSpec, Schema
 
 
 class Compute(BaseModel):
@@ -33,11 +37,29 @@ class Answers(BaseModel):
     predictions: list[Answer]
 
 
+class Model(BaseModel):
+    """What a client needs to know of the model."""
+
+    version: str = Field(description="a hash of the model's content; every answer carries it")
+    classes: list[str] = Field(description="names of the classes")
+    inputs: dict[str, dict[str, Any]] = Field(description="modality -> its size: pixels and channels, or tokens")
+    threshold: float | None = Field(description="confidence from which an instance leaves the trunk early")
+    compute: dict[str, Any] = Field(description="blocks of the trunk, and the budget of one instance in blocks")
+    metrics: dict[str, float | None] = Field(description="figures of the test split that the model was measured at")
+
+
+class Health(BaseModel):
+    """The model is loaded."""
+
+    status: str
+    model: str = Field(description="version of the model")
+
+
 class Fault(BaseModel):
     """What was wrong with a request."""
 
-    type: str
-    field: str | None = Field(None, description="dotted path of the field")
+    type: str = Field(description="json, too_large, content_type, body, instance, not_found, method, http or internal")
+    field: str | None = Field(None, description="dotted path of the field, such as instances.0.image")
     message: str = Field(description="what was wrong, and what would be right")
 
 
@@ -65,4 +87,26 @@ def request_schema(schema: Schema, max_instances: int) -> dict[str, Any]:
         "additionalProperties": False,
     }
     instances = {"type": "array", "items": item, "minItems": 1, "maxItems": max_instances}
-    return {"type": "object", "properties": {"instances": instances}, "required": ["instances"]}
+    return {
+        "type": "object",
+        "properties": {"instances": instances},
+        "required": ["instances"],
+        "additionalProperties": False,
+    }
+
+
+def example_request(schema: Schema) -> dict[str, Any]:
+    """A request that the model of this schema answers."""
+    instance: dict[str, Any] = {}
+    if schema.image:
+        instance["image"] = _black_png(schema.image)
+    if schema.text:
+        instance["text"] = "a text"
+    return {"instances": [instance]}
+
+
+def _black_png(spec: ImageSpec) -> str:
+    shape = (spec.height, spec.width) if spec.channels == 1 else (spec.height, spec.width, spec.channels)
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros(shape, np.uint8)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

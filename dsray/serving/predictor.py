@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from dsray.compress import Artefact
 from dsray.data import columns_of
-from dsray.protocols import Columns
+
+if TYPE_CHECKING:  # its module imports torch, which takes longer than loading a model and is not needed to answer
+    from dsray.protocols import Columns
 
 SHOWN = 5
 """Classes whose probability an answer tells."""
 
 
 class Predictor:
-    """An artefact and its session; each answer depends on its instance alone."""
+    """An artefact and its session; each answer depends on its instance alone.
+
+    threads: of the model's arithmetic.
+    """
 
     def __init__(self, artefact: Artefact, threads: int = 1):
         self.artefact = artefact
@@ -34,15 +41,25 @@ class Predictor:
         found = self.session.run_all(columns, rows)
         blocks = self.artefact.blocks
         answers = []
-        for logits, ran in zip(found.probabilities, found.blocks_run.tolist(), strict=True):
-            order = (-logits).argsort(kind="stable")[:SHOWN]
+        for probabilities, ran in zip(found.probabilities, found.blocks_run.tolist(), strict=True):
+            order = (-probabilities).argsort(kind="stable")[:SHOWN]
             answers.append(
                 {
                     "label": self.classes[order[0]],
-                    "confidence": float(logits[order[0]]),
-                    "probabilities": {self.classes[i]: float(logits[i]) for i in order},
+                    "confidence": float(probabilities[order[0]]),
+                    "probabilities": {self.classes[i]: float(probabilities[i]) for i in order},
                     "compute": {"blocks_run": ran, "blocks": blocks, "share": ran / blocks},
                     "model": self.artefact.version,
                 }
             )
         return answers
+
+    def answer_rows(self, rows: Sequence[Columns]) -> list[dict[str, Any]]:
+        """One answer for each of several columns of one row, in one call of the model."""
+        joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        return self.answer(joined, len(rows))
+
+
+def split(columns: Columns) -> list[Columns]:
+    """Columns of one row each."""
+    return [{name: values[i : i + 1] for name, values in columns.items()} for i in range(len(columns["row"]))]
