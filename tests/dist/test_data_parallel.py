@@ -1,0 +1,70 @@
+"""Two gloo processes give the gradients of one."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from dsray.data import DataConfig, prepare, to_batch
+from dsray.engine.context import Context
+from dsray.engine.executions import DataParallel, SingleProcess
+from dsray.engine.terms import MadryConfig, TaskConfig
+from dsray.models import ModelConfig
+
+pytestmark = pytest.mark.dist
+ROWS = 33  # two workers hold unequal shares
+
+
+def model_of(schema):
+    torch.manual_seed(0)
+    return ModelConfig().build(schema).train()
+
+
+def step(execution, batch, term):
+    def nudged(rows, loss):
+        return rows.with_input("image", (rows.inputs["image"] + 0.05).clamp(0, 1))
+
+    context = Context(execution.model, batch, 0, perturbation=nudged)
+    parts = execution.forward_backward(context, [(term.kind, lambda s: 1.0, term.build())], ROWS)
+    return parts[term.kind], context.expert_load()
+
+
+def worker(rank, port, term, out):
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    data = prepare(DataConfig.model_validate({"source": "digits"}))
+    model = model_of(data.schema)
+    if rank == 1:
+        with torch.no_grad():
+            model.head.linear.weight.add_(1.0)  # the first worker's weights are the ones that count
+    execution = DataParallel(model)
+    batch = to_batch(data.gather(data.splits["train"][:ROWS][rank::2]), data.schema)
+    loss, load = step(execution, batch, term)
+    found = execution.reduce(torch.tensor([float(loss)])), execution.reduce(load.clone())
+    if rank == 0:
+        torch.save({"loss": found[0], "load": found[1], "grads": [p.grad for p in model.parameters()]}, out)
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("term", [TaskConfig(), MadryConfig()], ids=lambda t: t.kind)
+def test_two_workers_equal_one_process(tmp_path, term):
+    torch.set_num_threads(1)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    mp.start_processes(worker, (port, term, str(tmp_path / "out.pt")), nprocs=2, start_method="spawn")
+    two = torch.load(tmp_path / "out.pt")
+    data = prepare(DataConfig.model_validate({"source": "digits"}))
+    model = model_of(data.schema)
+    loss, load = step(SingleProcess(model), to_batch(data.gather(data.splits["train"][:ROWS]), data.schema), term)
+    assert float(two["loss"]) == pytest.approx(float(loss), abs=1e-6)
+    assert torch.equal(two["load"], load)
+    for ours, theirs in zip(two["grads"], (p.grad for p in model.parameters()), strict=True):
+        expected = torch.zeros_like(ours) if theirs is None else theirs
+        assert torch.allclose(ours, expected, atol=1e-6)
