@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -92,8 +93,10 @@ def application(run: Path, config: ServeConfig) -> serve.Application:
 
 
 @contextmanager
-def served(run: Path, config: ServeConfig) -> Iterator[str]:
+def served(run: Path, config: ServeConfig, *, lasting: bool = True) -> Iterator[str]:
     """Serve a run in the Ray session that is on; the value is the URL, which has answered.
+
+    lasting: the session goes on afterwards, so Serve is stopped; one that ends now takes Serve with it, silently.
 
     A cluster whose Serve is on already keeps its address, its port and its applications: this one is added beside
     them under a prefix of its own, and taken away in the end.
@@ -115,16 +118,17 @@ def served(run: Path, config: ServeConfig) -> Iterator[str]:
         _wait_ready(url)
         yield url
     finally:
-        if shared is None:
-            serve.shutdown()
-        else:
+        if shared is not None:
             serve.delete(name)
+        elif os.environ.get("RAY_ADDRESS"):  # a cluster of our own ends with its session, sooner and without a word
+            serve.shutdown()
 
 
 def answer_once(run: Path, instance: dict[str, Any], config: ServeConfig) -> tuple[dict[str, Any], float]:
     """Serve on a free port of loopback, answer one instance over HTTP, stop; the answer and the seconds until it came."""
     started = time.monotonic()
-    with served(run, config.replace(port=free_port(), host="127.0.0.1")) as url:
+    lasting = bool(os.environ.get("RAY_ADDRESS"))
+    with served(run, config.replace(port=free_port(), host="127.0.0.1"), lasting=lasting) as url:
         body = json.dumps({"instances": [instance]}).encode()
         request = urllib.request.Request(f"{url}/v1/predict", body, {"content-type": "application/json"})
         with urllib.request.urlopen(request, timeout=READY_S) as reply:
@@ -137,7 +141,7 @@ def serve_forever(run: Path, config: ServeConfig, console: Console) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     check_port(config)
     Artefact.load(run / "compressed")
-    with Session(ParallelConfig()), served(run, config) as url:
+    with Session(ParallelConfig()) as session, served(run, config, lasting=not session.own) as url:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray's own handler prints a trace
         console.print(f"serving {run} at {url} (its interface: {url}/docs; Ctrl-C stops)", soft_wrap=True)
         example = run / "example.json"
