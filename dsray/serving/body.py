@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from fastapi import Request
@@ -40,6 +41,8 @@ def read_instances(body: bytes, most: int) -> list[Any]:
     """The `instances` of a body, 1 to `most` of them; what they hold is not looked at."""
     try:
         content = json.loads(body)
+        if re.search(rb"\\u[dD][89a-fA-F]", body):  # escapes can spell half of a pair, which no text may hold
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refusal(400, "json", None, 'body is not valid JSON; send {"instances": [...]}') from None
     if not isinstance(content, dict):

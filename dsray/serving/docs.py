@@ -55,10 +55,12 @@ def _operation(path: str, method: str, about: dict[str, Any], parts: dict[str, A
         for code, reply in sorted(about["responses"].items())
     )
     request = _content(about.get("requestBody", {}))
-    takes = f"<h2>Request</h2><table>{_rows(request['schema'], parts)}</table>" if request else ""
-    body = f"<textarea spellcheck=false>{html.escape(json.dumps(request['example'], indent=1))}</textarea>"
+    takes = body = ""
+    if request:
+        takes = f"<h2>Request</h2><table>{_rows(request['schema'], parts)}</table>"
+        body = f"<textarea spellcheck=false>{html.escape(json.dumps(request['example'], indent=1))}</textarea>"
     # relative to this page, so that the form also works under a prefix
-    form = f'<form action="{html.escape(path.lstrip("/"))}">{body if request else ""}<p><button>Try it</button></p>'
+    form = f'<form action="{html.escape(path.lstrip("/"))}">{body}<p><button>Try it</button></p>'
     return (
         f"<section><p><b>{method.upper()}</b><code>{html.escape(path)}</code></p>"
         f"<p>{html.escape(about.get('description') or about.get('summary', ''))}</p>{takes}"

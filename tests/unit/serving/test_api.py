@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import write_tiny_artefact
 
 from dsray.compress import Artefact
 from dsray.sections import ServeConfig
 from dsray.serving import Predictor
 from dsray.serving.api import build_api
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "compress"))
-from test_compress import artefact, model  # noqa: F401  the trained model and its artefact
-
 
 @pytest.fixture(scope="module")
-def predictor(artefact):  # noqa: F811
-    return Predictor(Artefact.load(artefact[0]))
+def predictor(digits, tmp_path_factory):
+    return Predictor(Artefact.load(write_tiny_artefact(digits, tmp_path_factory.mktemp("run") / "compressed")))
 
 
 @pytest.fixture(scope="module")
 def client(predictor):
     from fastapi.testclient import TestClient
 
-    async def answer(instances):
-        return predictor.predict(instances)
+    async def answer(rows):
+        return predictor.answer_rows(rows)
 
     config = ServeConfig(body_limit_kb=4, max_instances=3)
     return TestClient(build_api(predictor, config, answer), raise_server_exceptions=False)
@@ -80,7 +76,11 @@ def test_a_null_hides_a_modality(client, instance):
         ({"text": 5}, "instances.0.text", "text"),
         ({"txt": "x"}, "instances.0.txt", "text"),
         ({"image": "no base64!"}, "instances.0.image", "base64"),
-        ({"image": None, "text": None}, "instances.0", ""),
+        ({"image": None, "text": None}, "instances.0", "at least one"),
+        ({"image": [[1.5] * 8] * 8}, "instances.0.image", "[0, 1]"),
+        ({"image": [[float("nan")] * 8] * 8}, "instances.0.image", "[0, 1]"),
+        ({"image": [[10**40] * 8] * 8}, "instances.0.image", "numbers"),
+        ({"image": {}}, "instances.0.image", "base64"),
     ],
 )
 def test_a_wrong_instance_is_named(client, instance, change, field, words):
@@ -97,14 +97,98 @@ def test_a_missing_modality_is_named(client, instance):
     assert reply.json()["error"]["field"] == "instances.1.image"
 
 
-def test_bodies_that_are_refused(client, instance):
-    assert post(client, b"{no json").status_code == 400
-    assert post(client, {"rows": []}).json()["error"]["field"] == "instances"
-    assert post(client, {"instances": [instance] * 4}).status_code in (413, 422)
-    assert post(client, b" " * 5000).status_code == 413
-    assert client.post("/v1/predict", content=b"x", headers={"content-type": "text/plain"}).status_code == 415
-    assert client.get("/v1/predict").status_code == 405
-    assert client.get("/nowhere").json()["error"]["type"] == "http"
+@pytest.mark.parametrize(
+    ("body", "status", "kind", "field"),
+    [
+        (b"", 400, "json", None),
+        (b"{no json", 400, "json", None),
+        (b"\xff\xfe", 400, "json", None),
+        (b"[" * 4000, 400, "json", None),
+        (b"[1, 2]", 400, "json", None),
+        (b"{}", 422, "body", "instances"),
+        (b'{"instance": []}', 422, "body", "instance"),
+        (b'{"instances": {}}', 422, "body", "instances"),
+        (b'{"instances": []}', 422, "body", "instances"),
+        (b'{"instances": [1, 2, 3, 4]}', 422, "body", "instances"),
+        (b'{"instances": [1]}', 422, "instance", "instances.0"),
+        (b'{"instances": [{}]}', 422, "instance", "instances.0.image"),
+        (b" " * 5000, 413, "too_large", None),
+    ],
+)
+def test_a_body_that_is_refused(client, body, status, kind, field):
+    reply = post(client, body)
+    assert reply.status_code == status
+    error = reply.json()["error"]
+    assert (error["type"], error["field"]) == (kind, field)
+    assert error["message"]
+
+
+def test_a_body_without_end_is_refused_while_it_comes(client):
+    sent = 0
+
+    def stream():
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1
+            yield b" " * 1024
+
+    reply = client.post("/v1/predict", content=stream(), headers={"content-type": "application/json"})
+    assert reply.status_code == 413
+    assert "4096 bytes" in reply.json()["error"]["message"]
+
+
+def test_half_of_a_surrogate_pair_is_refused(client, instance):
+    body = json.dumps({"instances": [{**instance, "text": "x"}]}).replace('"x"', '"\\ud800"').encode()
+    reply = post(client, body)
+    assert (reply.status_code, reply.json()["error"]["type"]) == (400, "json")
+    assert post(client, body.replace(b"ud800", b"ud83d\\ude00")).status_code == 200
+
+
+def test_wrong_type_path_and_method(client):
+    for headers in ({"content-type": "text/plain"}, {}):
+        reply = client.post("/v1/predict", content=b"{}", headers=headers)
+        assert (reply.status_code, reply.json()["error"]["type"]) == (415, "content_type")
+    reply = client.get("/v1/predict")
+    assert (reply.status_code, reply.json()["error"]["type"]) == (405, "method")
+    assert "GET" in reply.json()["error"]["message"]
+    reply = client.get("/nowhere")
+    assert (reply.status_code, reply.json()["error"]["type"]) == (404, "not_found")
+
+
+def test_a_bad_instance_reaches_no_model(predictor, instance):
+    from fastapi.testclient import TestClient
+
+    async def answer(rows):
+        raise AssertionError("an unchecked instance was passed on")
+
+    client = TestClient(build_api(predictor, ServeConfig(), answer))
+    assert post(client, {"instances": [instance, {**instance, "text": 1}]}).status_code == 422
+
+
+def test_a_failure_of_the_model_keeps_its_words_to_itself(predictor, instance):
+    from fastapi.testclient import TestClient
+
+    async def answer(rows):
+        raise ValueError("secret")
+
+    client = TestClient(build_api(predictor, ServeConfig(), answer), raise_server_exceptions=False)
+    reply = post(client, {"instances": [instance]})
+    assert (reply.status_code, reply.json()["error"]["type"]) == (500, "internal")
+    assert "secret" not in reply.text
+
+
+def test_the_record_gives_report_and_example(predictor, instance, tmp_path):
+    from fastapi.testclient import TestClient
+
+    async def answer(rows):
+        return predictor.answer_rows(rows)
+
+    (tmp_path / "report.html").write_text("<p>the report</p>")
+    (tmp_path / "example.json").write_text(json.dumps({"instances": [instance]}))
+    client = TestClient(build_api(predictor, ServeConfig(), answer, tmp_path))
+    assert client.get("/").text == "<p>the report</p>"
+    body = client.get("/openapi.json").json()["paths"]["/v1/predict"]["post"]["requestBody"]
+    assert body["content"]["application/json"]["example"] == {"instances": [instance]}
 
 
 def test_the_other_pages(client, predictor):
@@ -117,3 +201,11 @@ def test_the_other_pages(client, predictor):
     assert "http://" not in page
     assert "https://" not in page
     assert "instances" in json.dumps(client.get("/openapi.json").json()["paths"]["/v1/predict"])
+    assert client.get("/").text == page
+
+
+def test_the_example_of_the_description_is_answered(client):
+    operation = client.get("/openapi.json").json()["paths"]["/v1/predict"]["post"]
+    example = operation["requestBody"]["content"]["application/json"]["example"]
+    assert post(client, example).status_code == 200
+    assert set(operation["responses"]) == {"200", "400", "413", "415", "422"}
