@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SCRIPT = ["bash", str(ROOT / "clusters" / "local.sh")]
 pytestmark = [pytest.mark.ray, pytest.mark.e2e]
 
 
@@ -21,42 +23,85 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def mentions(word: str) -> list[str]:
+    """Command lines of running processes that name `word`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if word in line:
+            found.append(line)
+    return found
+
+
 @pytest.fixture
-def cluster(tmp_path):
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
-        "DSRAY_CLUSTER_HOME": str(tmp_path / "c"),
+def environment(tmp_path):
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "DSRAY_"))},
+        "HOME": str(tmp_path / "home"),
         "DSRAY_DASHBOARD_PORT": str(free_port()),
         "DSRAY_GCS_PORT": str(free_port()),
-        "DSRAY_RUNS": str(tmp_path / "runs"),
     }
-    script = ["bash", str(ROOT / "clusters" / "local.sh")]
-    started = subprocess.run([*script, "start"], env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def cluster(environment):
+    home = Path(environment["HOME"])
+    home.mkdir()
+    started = subprocess.run([*SCRIPT, "start"], env=environment, capture_output=True, text=True, timeout=150)
     assert started.returncode == 0, started.stderr
-    yield environment, started.stdout
-    stopped = subprocess.run([*script, "stop"], env=environment, capture_output=True, text=True, timeout=60)
+    yield started.stdout
+    stopped = subprocess.run([*SCRIPT, "stop"], env=environment, capture_output=True, text=True, timeout=60)
     assert stopped.returncode == 0, stopped.stderr
-    left = subprocess.run(
-        ["pgrep", "-f", f"gcs.*{environment['DSRAY_GCS_PORT']}"], capture_output=True, text=True
-    ).stdout
-    assert not left
+    assert mentions(f"dsray-{environment['DSRAY_GCS_PORT']}/") == []
+    assert mentions(f":{environment['DSRAY_GCS_PORT']} ") == []
+    assert not Path(os.environ.get("TMPDIR", "/tmp"), f"dsray-{environment['DSRAY_GCS_PORT']}").exists()
 
 
-def test_a_submitted_job_leaves_its_record_outside(cluster, tmp_path):
-    environment, said = cluster
-    assert "job submit" in said
-    environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(tmp_path / "c" / "token")}
-    address = f"http://127.0.0.1:{environment['DSRAY_DASHBOARD_PORT']}"
-    short = ["train.steps=20", "adversarial=null", "compress=null"]
-    runtime = json.dumps({"env_vars": {"DSRAY_RUNS": environment["DSRAY_RUNS"]}})
+def test_a_submitted_job_leaves_its_record_outside(cluster, environment):
+    home = Path(environment["HOME"])
+    token = home / ".dsray" / "cluster" / "token"
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    printed = cluster.strip().splitlines()[-1].strip()  # the line that a user copies
+    assert printed.startswith(f"RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={token} ")
+    short = "train.steps=20 adversarial=null compress=null"
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "ray"), "job", "submit", "--address", address, "--working-dir", ".",
-         "--runtime-env-json", runtime, "--", sys.executable, "jobs/run.py", "jobs/experiments/quickstart.yaml", *short],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        f"{printed} {short}", shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    record = tmp_path / "runs" / "quickstart"
+    record = home / "dsray-runs" / "quickstart"
     assert f"record: {record}" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
     assert json.loads((record / "status.json").read_text())["state"] == "done"
     assert json.loads((record / "metrics.json").read_text())["steps"] == 20
     assert (record / "report.html").exists()
+
+    status = subprocess.run([*SCRIPT, "status"], env=environment, capture_output=True, text=True, timeout=60)
+    assert status.stdout.strip() == f"running on http://127.0.0.1:{environment['DSRAY_DASHBOARD_PORT']}"
+    address = f"http://127.0.0.1:{environment['DSRAY_DASHBOARD_PORT']}"
+    nameless = subprocess.run(
+        [str(Path(sys.executable).parent / "ray"), "job", "list", "--address", address],
+        env=environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert nameless.returncode != 0
+
+
+def test_the_script_says_what_is_wrong(environment):
+    status = subprocess.run([*SCRIPT, "status"], env=environment, capture_output=True, text=True, timeout=60)
+    assert (status.returncode, status.stdout.strip()) == (1, "not running")
+    usage = subprocess.run([*SCRIPT, "begin"], env=environment, capture_output=True, text=True, timeout=60)
+    assert (usage.returncode, usage.stderr.strip()) == (2, "usage: bash clusters/local.sh start | stop | status")
+
+
+def test_a_job_that_is_wrong_ends_with_one_sentence(environment, tmp_path):
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "jobs/run.py", "jobs/experiments/quickstart.yaml", "train.epoch=3", "--out", str(out)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout.strip() == f"record: {out}"
+    assert done.stderr.strip() == "error: train.epoch: unknown key; did you mean 'epochs'?"
