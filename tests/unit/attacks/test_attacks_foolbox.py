@@ -118,11 +118,60 @@ def test_epsilon_in_pixels_is_refused(digits):
         perturb(PgdConfig().build(), model, batch_of(images, labels), 8)
 
 
-def test_a_proposal_that_is_not_finite_is_refused(digits):
+def proposing(change):
+    """An attack that gives `change(image)`."""
+    return lambda model, batch, epsilon, loss=None, *, seed=0, stop_early=False: batch.with_input(
+        "image", change(batch.inputs["image"])
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda x: x * float("nan"), lambda x: x / 0, lambda x: x[:3], lambda x: x.repeat(1, 3, 1, 1)],
+    ids=["nan", "infinite", "fewer rows", "more channels"],
+)
+def test_a_proposal_that_is_no_image_is_refused(digits, change):
     model, images, labels = digits
+    with pytest.raises(RunFailure, match="of another shape or that are not finite"):
+        perturb(proposing(change), model, batch_of(images, labels), 0.1)
 
-    def broken(model, batch, epsilon, loss=None, *, seed=0, stop_early=False):
-        return batch.with_input("image", batch.inputs["image"] * float("nan"))
 
-    with pytest.raises(RunFailure, match="not finite"):
-        perturb(broken, model, batch_of(images, labels), 0.1)
+def test_a_proposal_outside_is_brought_back_into_the_ball_and_the_range(digits):
+    model, images, labels = digits
+    moved = perturb(proposing(lambda x: x + 5), model, batch_of(images, labels), 0.1).inputs["image"]
+    assert torch.allclose(moved, (images + 0.1).clamp(max=1))
+
+
+def test_a_batch_without_images_is_refused(digits):
+    model, _, labels = digits
+    rows = torch.arange(len(labels))
+    batch = Batch({"text": rows[:, None]}, labels, rows, rows * 0)
+    with pytest.raises(RequestError, match="attack: needs images; the batch has text"):
+        perturb(PgdConfig().build(), model, batch, 0.1)
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, float("nan"), float("inf"), 1.5, 300])
+def test_no_radius_outside_the_range(digits, epsilon):
+    model, images, labels = digits
+    with pytest.raises(RequestError, match="epsilon: must be in input-range units, 0 to 1"):
+        perturb(FgsmConfig().build(), model, batch_of(images, labels), epsilon)
+
+
+def test_radius_zero_and_no_rows_change_nothing(digits):
+    model, images, labels = digits
+    batch = batch_of(images, labels)
+    assert perturb(PgdConfig().build(), model, batch, 0.0) is batch
+    assert len(perturb(PgdConfig().build(), model, batch.select(torch.arange(0)), 0.1)) == 0
+
+
+def test_leaving_early_gives_the_same_verdict(digits):
+    model, images, labels = digits
+    batch = batch_of(images, labels)
+    for config in (PgdConfig(steps=7), PgdConfig(steps=4, restarts=2), RandomSearchConfig(queries=40)):
+        wrong = [
+            model(perturb(config.build(), model, batch, 0.08, seed=1, stop_early=early).inputs["image"]).argmax(1)
+            != labels
+            for early in (False, True)
+        ]
+        assert not bool((wrong[0] & ~wrong[1]).any()), f"{config.name}: a row that falls late did not fall early"
+        assert 0.02 < float(wrong[1].float().mean()) < 0.98
