@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from dsray.base import DsrayError, RequestError, RunFailure
-from dsray.data import prepare
+from dsray.data import Prepared, prepare
 from dsray.experiment import Experiment
 from dsray.report import Record
 from dsray.report.html import write_report
@@ -27,7 +27,7 @@ def sweep(experiment: Experiment, *, out: Path | None, resume: bool, console: Co
     started = time.monotonic()
     _check_room(experiment)
     cache = (out.parent if out else RUNS) / ".cache"
-    check_space(experiment, prepare(experiment.data, cache))
+    check_space(experiment, _prepared(experiment, cache))
     record = open_record(experiment, out, resume, command, [])
     with current(record):
         study = Study(record.path / "tune", experiment)
@@ -61,6 +61,14 @@ def _search(study: Study, cache: Path, record: Record, console: Console) -> None
         run_trials(study, cache, record.path / "tune" / "ray", table)
 
 
+def _prepared(experiment: Experiment, cache: Path) -> Prepared:
+    try:
+        return prepare(experiment.data, cache)
+    except OSError as error:
+        reason = error.strerror or error
+        raise RequestError(f"out: cannot write beside the record in {cache.parent} ({reason}); give another") from None
+
+
 def _check_room(experiment: Experiment) -> None:
     if experiment.parallel.processes > 1:
         raise RequestError("parallel: a trial trains in one process; set parallel.workers to 1")
@@ -86,6 +94,6 @@ def _tell(record: Record, summary: dict[str, Any], seconds: float, console: Cons
     best, default = summary["best_value"], summary["default_value"]
     gain = "" if default is None else f", {100 * (best - default):+.1f} points against the file's own settings"
     line = f"\nbest: trial {summary['best_trial']}, {summary['objective']} {best:.4f}{gain}, {seconds:.0f} s in all"
-    console.print(line, highlight=False)
+    console.print(line, highlight=False, soft_wrap=True)
     console.print(f"The record is in {record.path}. Next:", highlight=False)
     console.print(f"  dsray run {record.path / 'tune' / 'best.yaml'}", highlight=False, soft_wrap=True)

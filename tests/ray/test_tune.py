@@ -129,20 +129,6 @@ def test_without_a_successful_trial_the_first_reason_is_told(tmp_path: Path):
     assert status["state"] == "failed" and "no such device" in status["error"]
 
 
-@pytest.mark.parametrize(
-    ("tree", "words"),
-    [
-        ("tune.concurrent=1000", "tune.concurrent: 1000 trials of 1 threads need as many CPUs"),
-        ("tune.space={'train.stpes': {kind: int, low: 1, high: 2}}", "tune.space.train.stpes: 'train.stpes' is not in"),
-        ("tune=null", "tune: the experiment has no such section"),
-    ],
-)
-def test_a_wrong_sweep_is_refused_before_anything_starts(tmp_path: Path, tree: str, words: str):
-    refused = dsray("tune", experiment(tmp_path), tree, "--out", tmp_path / "sweep", cwd=tmp_path)
-    assert refused.returncode == 2 and words in refused.stderr
-    assert not (tmp_path / "sweep").exists()
-
-
 def test_halving_stops_the_worse_half_at_a_rung_but_never_the_own_settings():
     from dsray.runtime.tune import Halving
 

@@ -38,16 +38,16 @@ def experiment(space: dict[str, Any] = SPACE, **tune: Any) -> Experiment:
     )
 
 
-def test_a_hundred_draws_are_experiments_that_differ(digits):
+def test_forty_draws_are_experiments_that_differ(digits):
     check_space(experiment(), digits)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    made = [drawn(experiment(), study.ask()) for _ in range(100)]
-    assert len({e.to_yaml() for e in made}) == 100
+    made = [drawn(experiment(), study.ask()) for _ in range(40)]
+    assert len({repr(e) for e in made}) == 40
     epsilons = [e.adversarial.stages[0].epsilon for e in made]
     assert {s.kind for s in epsilons} == {"constant", "linear", "joined"}
     assert all(0.05 <= s.peak() <= 0.15 for s in epsilons)
     scales = [layer.scale for e in made for layer in e.train.rates.layers]
-    assert 0.5 <= min(scales) < 0.6 and 1.8 < max(scales) <= 2.0
+    assert 0.5 <= min(scales) < 0.6 and 1.7 < max(scales) <= 2.0
     assert sum(scale < 1 for scale in scales) / len(scales) == pytest.approx(0.5, abs=0.1)  # even in the logarithm
     assert {e.train.optimizer.kind for e in made} == {"adamw", "sgd"}
     assert all(e.tune is None for e in made)
