@@ -16,7 +16,7 @@ address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | c
 RAY_AUTH_TOKEN=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 temp=/tmp/dsray-$SLURM_JOB_ID
-trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$temp"' EXIT
 srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" "$bin/ray" start --head --block --port="$port" \
   --node-ip-address="${address%:*}" --include-dashboard=false --num-cpus="$SLURM_CPUS_PER_TASK" --temp-dir="$temp" &
 if [ "$SLURM_JOB_NUM_NODES" -gt 1 ]; then
