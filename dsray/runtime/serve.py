@@ -96,10 +96,10 @@ def application(run: Path, config: ServeConfig) -> serve.Application:
 def served(run: Path, config: ServeConfig, *, lasting: bool = True) -> Iterator[str]:
     """Serve a run in the Ray session that is on; the value is the URL, which has answered.
 
-    lasting: the session goes on afterwards, so Serve is stopped; one that ends now takes Serve with it, silently.
-
     A cluster whose Serve is on already keeps its address, its port and its applications: this one is added beside
     them under a prefix of its own, and taken away in the end.
+
+    lasting: the session goes on afterwards, so Serve is stopped; one that ends takes Serve with it, sooner and silently.
     """
     app = application(run, config)
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
@@ -120,7 +120,7 @@ def served(run: Path, config: ServeConfig, *, lasting: bool = True) -> Iterator[
     finally:
         if shared is not None:
             serve.delete(name)
-        elif os.environ.get("RAY_ADDRESS"):  # a cluster of our own ends with its session, sooner and without a word
+        elif lasting:
             serve.shutdown()
 
 
