@@ -55,9 +55,9 @@ def check_attack(config: AttackConfig) -> None:
     assert torch.equal(first, again), "the attack gives another result when repeated"
     _check_company(config, model, batch)
     _check_other_losses(config, model, batch)
-    model.train()
+    before = _trace(model.train())
     perturb(config.build(), model, batch, EPSILON, seed=3)
-    assert model.training, "the attack changed the mode of the model"
+    assert _same(before, _trace(model)), "the attack changed a model in training mode: its mode or batch statistics"
 
 
 def _check_company(config: AttackConfig, model: nn.Module, batch: Batch) -> None:

@@ -15,6 +15,8 @@ from dsray.attacks.pgd import PgdConfig
 from dsray.attacks.random_search import RandomSearchConfig
 from dsray.attacks.robustness import Robustness
 from dsray.attacks.runner import perturb
+from dsray.attacks.untouched import buffers_kept
+from dsray.base import RequestError
 from dsray.batch import Batch
 from dsray.protocols import Classifier, as_classifier
 
@@ -30,10 +32,20 @@ def evaluate_attacks(
     *,
     keep_adversarial: bool = False,
 ) -> Robustness:
-    """Judge the rows of `batches` at one radius; each attack runs on the rows that the ones before it left standing."""
+    """Judge the rows of `batches` at one radius; each attack runs on the rows that the ones before it left standing.
+
+    batches: images in [0, 1], known targets. Raises RequestError for other images or targets, no rows, an epsilon
+    outside [0, 1], or an attack that is listed twice.
+    """
     check_epsilon(epsilon)
+    names = [config.name for config in attacks]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise RequestError(f"attacks: '{twice}' is listed twice; name each attack once")
     classify = as_classifier(model)
-    parts = [_judge(classify, batch, attacks, epsilon, seed, keep_adversarial) for batch in batches]
+    with buffers_kept(model):
+        parts = [_judge(classify, _judgeable(b), attacks, epsilon, seed, keep_adversarial) for b in batches if len(b)]
+    if not parts:
+        raise RequestError("batches: hold no rows; give at least one row to judge")
     return Robustness.merge(parts)
 
 
@@ -70,6 +82,16 @@ def robust_accuracy(
     whole = Batch({IMAGE: images}, labels, rows, torch.zeros_like(rows))
     parts = [whole.select(rows[i : i + batch_size]) for i in range(0, len(labels), batch_size)]
     return evaluate_attacks(model, parts, attacks or DEFAULT_ATTACKS, epsilon, seed).robust_accuracy
+
+
+def _judgeable(batch: Batch) -> Batch:
+    """The batch itself, when a verdict on it would mean something."""
+    low, high = batch.inputs[IMAGE].aminmax()
+    if not (low >= 0 and high <= 1):
+        raise RequestError(f"images: must lie in [0, 1]; got {low:g} to {high:g}; divide 8-bit pixels by 255")
+    if batch.target.min() < 0:
+        raise RequestError("target: must be known for every judged row; got -1; leave such rows out")
+    return batch
 
 
 @torch.no_grad()

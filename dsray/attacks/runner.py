@@ -7,6 +7,7 @@ from torch import nn
 
 from dsray.attacks.ball import IMAGE, project_linf
 from dsray.attacks.epsilon import check_epsilon
+from dsray.attacks.untouched import buffers_kept
 from dsray.base import RequestError, RunFailure
 from dsray.batch import Batch
 from dsray.protocols import Attack, Classifier, RowLoss, as_classifier
@@ -26,8 +27,8 @@ def perturb(
 
     loss: what the attack climbs instead of its own. stop_early: leave a row as soon as its answer is wrong; for
     judging, not for training. Only the image changes; rows without an image stay as they are, and so do the model's
-    mode, parameters and their gradients. Raises RequestError for an epsilon outside [0, 1] or a batch without images,
-    RunFailure for an attack that gives other shapes or numbers that are not finite.
+    mode, buffers, parameters and their gradients. Raises RequestError for an epsilon outside [0, 1] or a batch without
+    images, RunFailure for an attack that gives other shapes or numbers that are not finite.
     """
     check_epsilon(epsilon)
     if IMAGE not in batch.inputs:
@@ -35,7 +36,8 @@ def perturb(
     if epsilon == 0 or len(batch) == 0:
         return batch
     clean = batch.inputs[IMAGE]
-    proposed = attack(as_classifier(model), batch, epsilon, loss, seed=seed, stop_early=stop_early)
+    with buffers_kept(model):
+        proposed = attack(as_classifier(model), batch, epsilon, loss, seed=seed, stop_early=stop_early)
     image = proposed.inputs[IMAGE].detach()
     if image.shape != clean.shape or not torch.isfinite(image).all():
         raise RunFailure(f"attack: {type(attack).__name__} gave images of another shape or that are not finite")

@@ -1,0 +1,85 @@
+"""An attack leaves no trace in the model, and a verdict that would mean nothing is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, evaluate_attacks, perturb, robust_accuracy
+from dsray.base import RequestError
+from dsray.batch import Batch
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 4)).train()
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(1)
+    rows = torch.arange(24)
+    return Batch({"image": torch.rand(24, 1, 8, 8)}, rows % 4, rows, torch.zeros_like(rows))
+
+
+def statistics(model):
+    return [value.clone() for value in model.buffers()]
+
+
+@pytest.mark.parametrize("config", [FgsmConfig(), PgdConfig(steps=3), RandomSearchConfig(queries=5)])
+def test_batch_statistics_of_a_model_in_training_are_kept(model, batch, config):
+    before, buffers = statistics(model), list(model.buffers())
+    perturb(config.build(), model, batch, 0.1)
+    assert all(torch.equal(b, a) for b, a in zip(before, statistics(model), strict=True))
+    assert all(b is a for b, a in zip(buffers, model.buffers(), strict=True))
+    model(batch.inputs["image"])
+    assert int(model[2].num_batches_tracked) == 1
+
+
+def test_a_clean_pass_that_waits_for_its_backward_pass_survives_the_attack(model, batch):
+    parameters = list(model.parameters())
+    alone = torch.autograd.grad(model(batch.inputs["image"]).square().sum(), parameters)
+    waiting = model(batch.inputs["image"]).square().sum()
+    perturb(PgdConfig(steps=3).build(), model, batch, 0.1)
+    assert all(torch.equal(a, b) for a, b in zip(alone, torch.autograd.grad(waiting, parameters), strict=True))
+
+
+def test_batch_statistics_come_back_when_an_attack_fails(model, batch):
+    before = statistics(model)
+
+    def failing(classify, batch, epsilon, loss=None, *, seed=0, stop_early=False):
+        classify(batch)
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 - raised three lines above
+        perturb(failing, model, batch, 0.1)
+    assert all(torch.equal(b, a) for b, a in zip(before, statistics(model), strict=True))
+
+
+def test_judging_keeps_batch_statistics(model, batch):
+    before = statistics(model)
+    robust_accuracy(model, batch.inputs["image"], batch.target, epsilon=0.1, attacks=[PgdConfig(steps=2)])
+    assert all(torch.equal(b, a) for b, a in zip(before, statistics(model), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "sentence"),
+    [
+        (lambda x: x * 255, lambda y: y, r"images: must lie in \[0, 1\]; got .*; divide 8-bit pixels by 255"),
+        (lambda x: x - 0.5, lambda y: y, r"images: must lie in \[0, 1\]"),
+        (lambda x: x * float("nan"), lambda y: y, r"images: must lie in \[0, 1\]"),
+        (lambda x: x, lambda y: y - 1, "target: must be known for every judged row; got -1"),
+        (lambda x: x[:0], lambda y: y[:0], "batches: hold no rows"),
+    ],
+    ids=["8-bit pixels", "centred", "not finite", "unknown target", "no rows"],
+)
+def test_what_cannot_be_judged_is_refused(model, batch, images, labels, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        robust_accuracy(model, images(batch.inputs["image"]), labels(batch.target), epsilon=0.1)
+
+
+def test_an_attack_listed_twice_is_refused(model, batch):
+    with pytest.raises(RequestError, match="attacks: 'pgd-20' is listed twice"):
+        evaluate_attacks(model, [batch], [PgdConfig(), PgdConfig()], 0.1)
