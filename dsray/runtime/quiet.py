@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -23,10 +24,13 @@ _ENVIRONMENT = {
 
 
 def prepare_environment() -> None:
-    """Set what is not set yet; a cluster of our own gets a token of its own, since it listens on all interfaces."""
+    """Set what is not set yet; a cluster of our own gets a token of its own, since it listens on all interfaces.
+
+    Where `ray` is imported already (`serve run`), this process has settled on how it authenticates: no token then.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if not os.environ.get("RAY_ADDRESS") and "RAY_AUTH_MODE" not in os.environ:
+    if not os.environ.get("RAY_ADDRESS") and "RAY_AUTH_MODE" not in os.environ and "ray" not in sys.modules:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 

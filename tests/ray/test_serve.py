@@ -151,6 +151,16 @@ def test_wrong_arguments_of_serve_run(args, words):
         build(args)
 
 
+def test_a_token_is_not_set_behind_the_back_of_ray():
+    """`serve run` imports ray first, and then the builder: a cluster with a token that its driver lacks cannot start."""
+    script = "import sys, os; {}; import dsray.runtime.quiet; print(os.environ.get('RAY_AUTH_MODE'))"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    for before, mode in (("import ray", "None"), ("pass", "token")):
+        command = [sys.executable, "-c", script.format(before)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout.split()[-1] == mode
+
+
 def test_a_port_in_use_is_refused_before_ray_starts(tiny_run):
     from rich.console import Console
 
