@@ -13,13 +13,16 @@ import socket
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dsray.runtime.quiet  # noqa: F401  isort: skip
+import ray
 from pydantic import ValidationError
 from ray import serve
+from ray.exceptions import RayActorError
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from ray.serve.context import _get_global_client
 from ray.serve.schema import LoggingConfig
 from rich.console import Console
@@ -121,7 +124,15 @@ def served(run: Path, config: ServeConfig, *, lasting: bool = True) -> Iterator[
         if shared is not None:
             serve.delete(name)
         elif lasting:
-            serve.shutdown()
+            _stop_serve()
+
+
+def _stop_serve() -> None:
+    """`serve.shutdown()` without its line on the console: the controller dies in the call that Serve would retry."""
+    controller = ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
+    with suppress(RayActorError):
+        ray.get(controller.graceful_shutdown.options(max_task_retries=0).remote(), timeout=READY_S)
+    serve.shutdown()  # of a controller that is gone: forgets its client and handles
 
 
 def answer_once(run: Path, instance: dict[str, Any], config: ServeConfig) -> tuple[dict[str, Any], float]:
