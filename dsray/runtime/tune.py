@@ -16,7 +16,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from dsray.base import RequestError
+from dsray.base import RequestError, RunFailure
 from dsray.runtime.train import uses_gpu
 from dsray.tuning import Study, SweepTable, objective_of
 from dsray.tuning.study import DEFAULT
@@ -64,7 +64,12 @@ def run_trials(study: Study, cache: Path, scratch: Path, table: SweepTable) -> N
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    except tune.TuneError as error:
+        raise RunFailure(
+            f"ray tune: {' '.join(str(error).split())}; --resume keeps the trials that have ended"
+        ) from None
     shutil.rmtree(scratch, ignore_errors=True)
 
 
