@@ -117,9 +117,9 @@ def test_more_workers_than_cpus(tmp_path, capsys):
         ({"train.batch": {"kind": "int", "low": 0, "high": 4}}, "train.batch: .*greater than or equal to 1"),
     ],
 )
-def test_a_space_outside_the_experiment(space, sentence):
+def test_a_space_outside_the_experiment(digits, space, sentence):
     with pytest.raises(RequestError, match=sentence):
-        check_space(Experiment.parse({**SWEEP, "tune": {"space": space}}))
+        check_space(Experiment.parse({**SWEEP, "tune": {"space": space}}), digits)
 
 
 def test_an_override_on_nothing():
