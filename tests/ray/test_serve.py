@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,37 @@ def test_beside_another_application_it_leaves_that_one_alone(address, tiny_run, 
     assert answer == Predictor(tiny_artefact).predict(instances[:1])[0]
     assert 0 < seconds < 60
     assert predict(address, instances[:1]) == [answer]
+
+
+def test_requests_of_several_clients_share_one_call(address, tiny_run, tiny_artefact, instances):
+    """One instance alone sits out the wait for company; six of six clients fill the batch, so nobody waits."""
+    from dsray.runtime.serve import served
+
+    full, wait_s = 6, 4.0
+    predictor = Predictor(tiny_artefact)
+    config = ServeConfig(max_batch=full, batch_wait_ms=1000 * wait_s)
+    with served(tiny_run, config) as url:
+
+        def timed(instance):
+            body = json.dumps({"instances": [instance]}).encode()
+            started = time.monotonic()
+            with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/predict", body, JSON), timeout=60) as reply:
+                return json.load(reply)["predictions"][0], time.monotonic() - started
+
+        assert timed(instances[0])[1] >= wait_s
+        with ThreadPoolExecutor(full) as clients:
+            found = list(clients.map(timed, instances[:full]))
+    assert [answer for answer, _ in found] == [predictor.predict([i])[0] for i in instances[:full]]
+    assert max(seconds for _, seconds in found) < wait_s
+
+
+def test_nobody_beyond_this_machine_is_listened_to(address):
+    """The kernel's own table of listeners: 0100007F is 127.0.0.1."""
+    heard = []
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        rows = [line.split() for line in table.read_text().splitlines()[1:]] if table.exists() else []
+        heard += [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{address[1]:04X}")]
+    assert heard == [f"0100007F:{address[1]:04X}"]
 
 
 def test_an_altered_artefact_is_refused(tiny_run, tmp_path):
