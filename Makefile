@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test check bench
+.PHONY: install run test test-ray check bench
 
 install: .venv/.installed
 
@@ -15,7 +15,11 @@ run: install
 	@$(BIN)/dsray run jobs/experiments/quickstart.yaml
 
 test: install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not ray"
+
+# runs, sweeps, jobs and serving on real clusters: several minutes, on a machine with no other Ray
+test-ray: install
+	@$(BIN)/python -m pytest -m ray
 
 check: install
 	@$(BIN)/ruff check -q .
