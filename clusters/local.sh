@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A Ray head on this machine (Linux) with token authentication: dashboard and job API on loopback; Ray's own ports listen on
-# all interfaces, so nothing answers without the token.     local.sh start | stop | status
+# all interfaces, so nothing answers without the token.     local.sh start | stop | status | submit
+#   submit SCRIPT [ARG ...]   ray job submit of the current folder: local.sh submit jobs/run.py jobs/experiments/quickstart.yaml
 # It keeps its token and logs in $DSRAY_CLUSTER_HOME (default ~/.dsray/cluster) and stops only what it started.
 # Ports: DSRAY_DASHBOARD_PORT (8265), DSRAY_GCS_PORT (6379), outside Ray's range for workers, 10002 to 19999.
 # Logical CPUs: DSRAY_CLUSTER_CPUS (8: data tasks and training actors each hold some and must not wait for each other).
@@ -14,6 +15,7 @@ bin=$here/.venv/bin
 [ -x "$bin/ray" ] || bin=$(dirname "$(command -v ray)") || { echo "ray is not installed; run make install" >&2; exit 1; }
 mark=DSRAY_CLUSTER_MARK=$home:$gcs
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$home/token RAY_USAGE_STATS_ENABLED=0
+unset RAY_ADDRESS RAY_AUTH_TOKEN   # those of another cluster
 
 # What this cluster runs: processes that inherited its mark in their environment, and all that descends from them (Ray's
 # workers write their titles over their environment).
@@ -77,12 +79,13 @@ start)
   read -r agent client < <("$bin/python" -c 'import socket
 taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(s.getsockname()[1] for s in taken))')
-  env "$mark" "$bin/ray" start --head --node-ip-address=127.0.0.1 --port="$gcs" --dashboard-host=127.0.0.1 \
+  # jobs find this installation's python first
+  env PATH="$bin:$PATH" "$mark" "$bin/ray" start --head --node-ip-address=127.0.0.1 --port="$gcs" --dashboard-host=127.0.0.1 \
     --dashboard-port="$dashboard" --dashboard-agent-listen-port="$agent" --ray-client-server-port="$client" \
     --temp-dir="$temp" --num-cpus="${DSRAY_CLUSTER_CPUS:-8}" --disable-usage-stats >"$home/start.log" 2>&1 || failed
   ready || failed
   echo "running; submit with:"
-  echo "  RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$home/token $bin/ray job submit --address http://127.0.0.1:$dashboard --working-dir . -- $bin/python jobs/run.py jobs/experiments/quickstart.yaml"
+  echo "  RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$home/token $bin/ray job submit --address http://127.0.0.1:$dashboard --working-dir . -- python jobs/run.py jobs/experiments/quickstart.yaml"
   ;;
 stop)
   end
@@ -91,5 +94,9 @@ stop)
 status)
   if [ -n "$(pids)" ]; then echo "running on http://127.0.0.1:$dashboard"; else echo "not running"; exit 1; fi
   ;;
-*) echo "usage: bash clusters/local.sh start | stop | status" >&2; exit 2 ;;
+submit)
+  [ -n "$(pids)" ] || { echo "not running; bash clusters/local.sh start starts it" >&2; exit 1; }
+  exec "$bin/ray" job submit --address "http://127.0.0.1:$dashboard" --working-dir . -- python "${@:2}"
+  ;;
+*) echo "usage: bash clusters/local.sh start | stop | status | submit SCRIPT [ARG ...]" >&2; exit 2 ;;
 esac

@@ -5,8 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dsray.cli import main
-from jobs.places import with_record_outside
+from jobs.start import start
 
 if __name__ == "__main__":
-    main(["run", *with_record_outside(sys.argv[1:])])
+    start("run")

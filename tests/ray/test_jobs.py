@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,17 +39,17 @@ def mentions(word: str) -> list[str]:
     return found
 
 
-@pytest.fixture
-def environment(tmp_path):
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
     return {
         **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "DSRAY_"))},
-        "HOME": str(tmp_path / "home"),
+        "HOME": str(tmp_path_factory.mktemp("user") / "home"),
         "DSRAY_DASHBOARD_PORT": str(free_port()),
         "DSRAY_GCS_PORT": str(free_port()),
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster(environment):
     home = Path(environment["HOME"])
     home.mkdir()
@@ -58,6 +61,16 @@ def cluster(environment):
     assert mentions(f"dsray-{environment['DSRAY_GCS_PORT']}/") == []
     assert mentions(f":{environment['DSRAY_GCS_PORT']} ") == []
     assert not Path(os.environ.get("TMPDIR", "/tmp"), f"dsray-{environment['DSRAY_GCS_PORT']}").exists()
+
+
+def test_the_script_says_what_is_wrong(environment):
+    status = subprocess.run([*SCRIPT, "status"], env=environment, capture_output=True, text=True, timeout=60)
+    assert (status.returncode, status.stdout.strip()) == (1, "not running")
+    usage = subprocess.run([*SCRIPT, "begin"], env=environment, capture_output=True, text=True, timeout=60)
+    assert (usage.returncode, usage.stderr.strip()) == (
+        2,
+        "usage: bash clusters/local.sh start | stop | status | submit SCRIPT [ARG ...]",
+    )
 
 
 def test_a_submitted_job_leaves_its_record_outside(cluster, environment):
@@ -89,13 +102,6 @@ def test_a_submitted_job_leaves_its_record_outside(cluster, environment):
     assert nameless.returncode != 0
 
 
-def test_the_script_says_what_is_wrong(environment):
-    status = subprocess.run([*SCRIPT, "status"], env=environment, capture_output=True, text=True, timeout=60)
-    assert (status.returncode, status.stdout.strip()) == (1, "not running")
-    usage = subprocess.run([*SCRIPT, "begin"], env=environment, capture_output=True, text=True, timeout=60)
-    assert (usage.returncode, usage.stderr.strip()) == (2, "usage: bash clusters/local.sh start | stop | status")
-
-
 def test_a_job_that_is_wrong_ends_with_one_sentence(environment, tmp_path):
     out = tmp_path / "out"
     done = subprocess.run(
@@ -105,3 +111,38 @@ def test_a_job_that_is_wrong_ends_with_one_sentence(environment, tmp_path):
     assert done.returncode == 2
     assert done.stdout.strip() == f"record: {out}"
     assert done.stderr.strip() == "error: train.epoch: unknown key; did you mean 'epochs'?"
+
+
+def test_a_stopped_job_is_resumed_with_a_plug_in_of_its_package(cluster, environment, tmp_path):
+    """`mine.signs` exists only in the folder that is submitted."""
+    package, record = tmp_path / "package", Path(environment["HOME"]) / "dsray-runs" / "stopped"
+    shutil.copytree(ROOT / "jobs", package / "jobs")
+    (package / "mine").mkdir()
+    plug_in = (ROOT / "CONTRIBUTING.md").read_text().partition("```python\n")[2].partition("```")[0]
+    (package / "mine" / "signs.py").write_text(plug_in.replace("signs:SignsConfig", "mine.signs:SignsConfig"))
+    words = ["train.steps=20", "train.checkpoint_every=20", "adversarial.stages.0.steps=500", "compress=null"]
+    words += ["adversarial.stages.0.attack.kind=mine.signs:SignsConfig", "adversarial.baseline=false"]
+    words += ["adversarial.judge.rows=20", "adversarial.judge.attacks=[fgsm]", "adversarial.judge.curve=[]"]
+    job = f"python jobs/run.py jobs/experiments/quickstart.yaml {shlex.join(words)} --out stopped"
+
+    def ray(line: str) -> str:
+        address = f"--address http://127.0.0.1:{environment['DSRAY_DASHBOARD_PORT']}"
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": f"{environment['HOME']}/.dsray/cluster/token"}
+        command = f"{Path(sys.executable).parent}/ray job {line.replace('ADDRESS', address)}"
+        done = subprocess.run(
+            command, shell=True, cwd=package, env=environment | token, capture_output=True, text=True, timeout=200
+        )
+        return done.stdout + done.stderr
+
+    ray(f"submit ADDRESS --no-wait --submission-id first --working-dir . -- {job}")
+    deadline = time.monotonic() + 120
+    while not list(record.glob("checkpoints/step-*")):
+        assert time.monotonic() < deadline, ray("logs ADDRESS first")
+        time.sleep(0.1)
+    ray("stop ADDRESS first")
+    assert "interrupted; go on with: dsray run jobs/experiments/quickstart.yaml" in ray("logs ADDRESS first")
+    assert json.loads((record / "status.json").read_text())["error"] == "interrupted"
+    said = ray(f"submit ADDRESS --working-dir . -- {job} --resume")
+    assert json.loads((record / "status.json").read_text())["state"] == "done", said
+    assert json.loads((record / "metrics.json").read_text())["steps"] == 520
+    assert "mine.signs:SignsConfig" in (record / "experiment.yaml").read_text()
