@@ -12,7 +12,10 @@ gcs=${DSRAY_GCS_PORT:-6379}
 temp=${TMPDIR:-/tmp}/dsray-$gcs   # short, since the names of sockets are limited to 107 bytes
 here=$(cd "$(dirname "$0")/.." && pwd)
 bin=$here/.venv/bin
-[ -x "$bin/ray" ] || bin=$(dirname "$(command -v ray)") || { echo "ray is not installed; run make install" >&2; exit 1; }
+if [ ! -x "$bin/ray" ]; then
+  ray=$(command -v ray) || { echo "ray is not installed; run make install" >&2; exit 1; }
+  bin=$(dirname "$ray")
+fi
 mark=DSRAY_CLUSTER_MARK=$home:$gcs
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$home/token RAY_USAGE_STATS_ENABLED=0
 unset RAY_ADDRESS RAY_AUTH_TOKEN   # those of another cluster
@@ -36,7 +39,7 @@ end() {
   all=$(pids)
   for signal in TERM KILL; do
     for pid in $(alive "$all"); do kill -s "$signal" "$pid" 2>/dev/null || true; done
-    for _ in $(seq 50); do
+    for _ in $(seq 30); do
       left=$(alive "$all")
       [ -n "$left" ] || break 2
       sleep 0.1

@@ -73,33 +73,60 @@ def test_the_script_says_what_is_wrong(environment):
     )
 
 
-def test_a_submitted_job_leaves_its_record_outside(cluster, environment):
-    home = Path(environment["HOME"])
-    token = home / ".dsray" / "cluster" / "token"
-    assert stat.S_IMODE(token.stat().st_mode) == 0o600
-    printed = cluster.strip().splitlines()[-1].strip()  # the line that a user copies
-    assert printed.startswith(f"RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={token} ")
-    short = "train.steps=20 adversarial=null compress=null"
-    done = subprocess.run(
-        f"{printed} {short}", shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    record = home / "dsray-runs" / "quickstart"
-    assert f"record: {record}" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-    assert json.loads((record / "status.json").read_text())["state"] == "done"
-    assert json.loads((record / "metrics.json").read_text())["steps"] == 20
-    assert (record / "report.html").exists()
+def shell(line: str, environment: dict[str, str], folder: Path) -> str:
+    done = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    return done.stdout + done.stderr
 
+
+def test_the_cluster_answers_to_its_token_alone(cluster, environment):
+    token = Path(environment["HOME"]) / ".dsray" / "cluster" / "token"
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
     status = subprocess.run([*SCRIPT, "status"], env=environment, capture_output=True, text=True, timeout=60)
-    assert status.stdout.strip() == f"running on http://127.0.0.1:{environment['DSRAY_DASHBOARD_PORT']}"
     address = f"http://127.0.0.1:{environment['DSRAY_DASHBOARD_PORT']}"
+    assert status.stdout.strip() == f"running on {address}"
     nameless = subprocess.run(
         [str(Path(sys.executable).parent / "ray"), "job", "list", "--address", address],
         env=environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64},
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert nameless.returncode != 0
+
+
+def test_a_job_is_submitted_stopped_and_resumed(cluster, environment, tmp_path):
+    """Its record lies outside the package folder, and `mine.signs` exists only in that folder."""
+    package, record = tmp_path / "package", Path(environment["HOME"]) / "dsray-runs" / "quickstart"
+    shutil.copytree(ROOT / "jobs", package / "jobs")
+    (package / "mine").mkdir()
+    plug_in = (ROOT / "CONTRIBUTING.md").read_text().partition("```python\n")[2].partition("```")[0]
+    (package / "mine" / "signs.py").write_text(plug_in.replace("signs:SignsConfig", "mine.signs:SignsConfig"))
+    printed = cluster.strip().splitlines()[-1].strip()  # the line that a user copies
+    words = ["train.steps=20", "train.checkpoint_every=20", "adversarial.stages.0.steps=250", "compress=null"]
+    words += ["adversarial.stages.0.attack.kind=mine.signs:SignsConfig", "adversarial.baseline=false"]
+    words += ["adversarial.judge.rows=20", "adversarial.judge.attacks=[fgsm]", "adversarial.judge.curve=[]"]
+    job = f"{printed} {shlex.join(words)}"
+
+    def ask(verb: str) -> str:
+        before, _, after = printed.partition(" job submit ")
+        return shell(f"{before} job {verb} {after.partition(' --working-dir')[0]} first", environment, package)
+
+    shell(job.replace(" submit ", " submit --no-wait --submission-id first "), environment, package)
+    deadline = time.monotonic() + 120
+    while not list(record.glob("checkpoints/step-*")):
+        assert time.monotonic() < deadline, ask("logs")
+        time.sleep(0.1)
+    ask("stop")
+    log = ask("logs")
+    assert f"record: {record}" in log
+    assert "interrupted; go on with: dsray run jobs/experiments/quickstart.yaml" in log
+    assert json.loads((record / "status.json").read_text())["error"] == "interrupted"
+
+    said = shell(f"{job} --resume", environment, package)
+    assert f"record: {record}" in said
+    assert "Traceback" not in said
+    assert json.loads((record / "status.json").read_text())["state"] == "done", said
+    assert json.loads((record / "metrics.json").read_text())["steps"] == 270
+    assert "mine.signs:SignsConfig" in (record / "experiment.yaml").read_text()
+    assert (record / "report.html").exists()
 
 
 def test_a_job_that_is_wrong_ends_with_one_sentence(environment, tmp_path):
@@ -111,38 +138,3 @@ def test_a_job_that_is_wrong_ends_with_one_sentence(environment, tmp_path):
     assert done.returncode == 2
     assert done.stdout.strip() == f"record: {out}"
     assert done.stderr.strip() == "error: train.epoch: unknown key; did you mean 'epochs'?"
-
-
-def test_a_stopped_job_is_resumed_with_a_plug_in_of_its_package(cluster, environment, tmp_path):
-    """`mine.signs` exists only in the folder that is submitted."""
-    package, record = tmp_path / "package", Path(environment["HOME"]) / "dsray-runs" / "stopped"
-    shutil.copytree(ROOT / "jobs", package / "jobs")
-    (package / "mine").mkdir()
-    plug_in = (ROOT / "CONTRIBUTING.md").read_text().partition("```python\n")[2].partition("```")[0]
-    (package / "mine" / "signs.py").write_text(plug_in.replace("signs:SignsConfig", "mine.signs:SignsConfig"))
-    words = ["train.steps=20", "train.checkpoint_every=20", "adversarial.stages.0.steps=500", "compress=null"]
-    words += ["adversarial.stages.0.attack.kind=mine.signs:SignsConfig", "adversarial.baseline=false"]
-    words += ["adversarial.judge.rows=20", "adversarial.judge.attacks=[fgsm]", "adversarial.judge.curve=[]"]
-    job = f"python jobs/run.py jobs/experiments/quickstart.yaml {shlex.join(words)} --out stopped"
-
-    def ray(line: str) -> str:
-        address = f"--address http://127.0.0.1:{environment['DSRAY_DASHBOARD_PORT']}"
-        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": f"{environment['HOME']}/.dsray/cluster/token"}
-        command = f"{Path(sys.executable).parent}/ray job {line.replace('ADDRESS', address)}"
-        done = subprocess.run(
-            command, shell=True, cwd=package, env=environment | token, capture_output=True, text=True, timeout=200
-        )
-        return done.stdout + done.stderr
-
-    ray(f"submit ADDRESS --no-wait --submission-id first --working-dir . -- {job}")
-    deadline = time.monotonic() + 120
-    while not list(record.glob("checkpoints/step-*")):
-        assert time.monotonic() < deadline, ray("logs ADDRESS first")
-        time.sleep(0.1)
-    ray("stop ADDRESS first")
-    assert "interrupted; go on with: dsray run jobs/experiments/quickstart.yaml" in ray("logs ADDRESS first")
-    assert json.loads((record / "status.json").read_text())["error"] == "interrupted"
-    said = ray(f"submit ADDRESS --working-dir . -- {job} --resume")
-    assert json.loads((record / "status.json").read_text())["state"] == "done", said
-    assert json.loads((record / "metrics.json").read_text())["steps"] == 520
-    assert "mine.signs:SignsConfig" in (record / "experiment.yaml").read_text()
