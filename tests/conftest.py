@@ -13,15 +13,11 @@ import pytest
 DATA = Path(os.environ.get("DSRAY_DATA", Path(__file__).parents[2] / "shared" / "data"))
 UNIT = Path(__file__).parent / "unit"
 
-# warnings are errors, except this one: a worker's history file is line-buffered and lives as long as its process
-IGNORED = (r"ignore:unclosed file .*history[-\w]*\.jsonl.*:ResourceWarning",)
 _left_out: dict[Path, int] = {}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
-    for line in IGNORED:
-        config.addinivalue_line("filterwarnings", line)
 
 
 @pytest.hookimpl(trylast=True)

@@ -83,15 +83,16 @@ class LocalWorker:
 
 
 class HistoryFile:
-    """JSON lines, one whole line a write, so that a reader that follows the file sees no torn line for long."""
+    """JSON lines, each appended whole and closed, so that a reader that follows the file sees no torn line for long."""
 
     def __init__(self, path: Path):
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = path.open("a", buffering=1)
 
     def append(self, line: dict[str, Any]) -> None:
-        self.file.write(json.dumps(line) + "\n")
+        """Write one line at the end."""
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def rewind_history(path: Path, step: int) -> None:

@@ -41,7 +41,8 @@ def closing_table(record: Record) -> RenderableType:
 def next_commands(record: Record) -> list[str]:
     """What to type next, each line ready to paste."""
     program, run = _program("dsray"), shlex.quote(_shown(record.path))
-    commands = [f"{program} serve {run}", f"{program} predict {run} FILE"]
+    compressed = (record.path / "compressed" / "report.json").exists()
+    commands = [f"{program} serve {run}", f"{program} predict {run} FILE"] if compressed else []
     sweep = _sweep(record.manifest.get("command") or [])
     if sweep is not None:
         commands.append(f"{program} tune {shlex.quote(str(sweep))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import threading
 from types import TracebackType
 from typing import Self
@@ -47,6 +48,10 @@ class Session:
         except (ConnectionError, RuntimeError) as error:
             where = "a local cluster" if self.own else os.environ["RAY_ADDRESS"]
             raise RunFailure(f"ray: cannot start or reach {where} ({error})") from None
+        for name in ("ray", "ray.data", "ray.serve", "ray.train", "ray.tune"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # errors reach the caller as exceptions
+        if self.own and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; Ray's own handler prints a trace
         if not self.own:
             self.parallel.check_room(int(ray.cluster_resources().get("CPU", 0)) - 1)
         return self

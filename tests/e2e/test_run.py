@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from family import Family
 
 ROOT = Path(__file__).parents[2]
 DSRAY = str(Path(sys.executable).parent / "dsray")
@@ -36,20 +38,27 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
 
 
-def run(out: Path, *words: str) -> str:
-    done = subprocess.run(
-        command(out, *words), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240
+def run(out: Path, *words: str) -> tuple[str, Family]:
+    """What it printed, and the processes it had."""
+    job = subprocess.Popen(
+        command(out, *words), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    family = Family(job.pid)
+    watching = threading.Event()
 
+    def watch() -> None:
+        while not watching.wait(0.2):
+            family.look()
 
-def rays() -> int:
-    return int(
-        subprocess.run(
-            "ps -eo args= | grep -cE '[r]aylet|[g]cs_server|[r]ay::'", shell=True, capture_output=True, text=True
-        ).stdout
-    )
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        said, _ = job.communicate(timeout=240)
+    finally:
+        watching.set()
+        watcher.join()
+    assert job.returncode == 0, said
+    return said, family
 
 
 def wait_for(path: Path, word: str, timeout: float = 90) -> None:
@@ -75,7 +84,7 @@ def local(tmp_path_factory):
 @pytest.fixture(scope="module")
 def through_ray(tmp_path_factory):
     out = tmp_path_factory.mktemp("ray") / "run"
-    return out, run(out)
+    return out, *run(out)
 
 
 def test_ray_and_local_give_the_same_bits(local, through_ray):
@@ -83,11 +92,12 @@ def test_ray_and_local_give_the_same_bits(local, through_ray):
 
 
 def test_the_console_is_clean_and_nothing_stays(through_ray):
-    out, said = through_ray
+    _, said, family = through_ray
     for noise in ("Warning", "WARN", "Traceback", "(pid=", "(raylet", "(Train", "INFO"):
         assert noise not in said
     assert "dsray serve" in said
-    assert rays() == 0
+    assert len(family.members) > 5  # Ray's own processes were seen
+    assert family.gone_within(3)
 
 
 def test_the_record_is_whole(through_ray):
@@ -132,16 +142,17 @@ def test_predict_on_a_file(through_ray, tmp_path):
 def test_kill_of_the_worker_and_of_the_job(local, tmp_path):
     out = tmp_path / "run"
     job = subprocess.Popen(command(out), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, start_new_session=True)
+    family = Family(job.pid)
     wait_for(out / "history.jsonl", '"kind": "checkpoint", "step": 20')
-    subprocess.run("pkill -9 -f 'ray::RayTrainWorker'", shell=True)
+    family.look()
+    assert family.kill("ray::RayTrainWorker") == 1
     time.sleep(1)
     wait_for(out / "history.jsonl", '"kind": "checkpoint", "step": 60')
+    family.look()
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
-    deadline = time.monotonic() + 30
-    while rays() and time.monotonic() < deadline:
-        time.sleep(0.5)
-    subprocess.run("pkill -9 -f 'ray::|raylet|gcs_server'", shell=True)
+    if not family.gone_within(30):
+        family.kill()
     run(out, "--resume")
     assert metrics(out) == metrics(local)
 
@@ -152,16 +163,17 @@ def test_ctrl_c_ends_at_once_and_says_how_to_go_on(tmp_path):
         command(out), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     wait_for(out / "history.jsonl", '"kind": "step"')
+    family = Family(job.pid)
+    family.look()
     started = time.monotonic()
     job.send_signal(signal.SIGINT)
     said, error = job.communicate(timeout=30)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 5
     assert job.returncode == 130
     assert (
         error.strip().splitlines()[-1].startswith("interrupted; go on with: dsray run jobs/experiments/quickstart.yaml")
     )
-    time.sleep(3)
-    assert rays() == 0
+    assert family.gone_within(3)
 
 
 def test_a_changed_experiment_is_not_resumed(local):

@@ -66,6 +66,10 @@ def test_next_commands(
     assert [w[1:] for w in words] == [["serve", "runs/quickstart"], ["predict", "runs/quickstart", "FILE"]]
     assert all(Path(w[0]).name == "dsray" for w in words)
 
+    (record.path / "compressed" / "report.json").unlink()
+    assert next_commands(record) == []  # without an artefact there is nothing to serve
+
+    record.write_json("compressed/report.json", {})
     (tmp_path / "jobs/experiments/sweeps").mkdir(parents=True)
     (tmp_path / "jobs/experiments/sweeps/quickstart.yaml").write_text("")
     record.write_text("report.html", "")
