@@ -17,7 +17,7 @@ run: install
 test: install
 	@$(BIN)/python -m pytest -m "not ray"
 
-# runs, sweeps, jobs and serving on real clusters: several minutes, on a machine with no other Ray
+# runs, sweeps, jobs and serving on real clusters: about six minutes
 test-ray: install
 	@$(BIN)/python -m pytest -m ray
 
