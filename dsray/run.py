@@ -60,8 +60,8 @@ def run(
         with current(record), Progress(console) as progress, session(experiment, local) as placement:
             _Run(record, experiment, placement, progress, started).steps()
         record.update_timings({"seconds_total": time.monotonic() - started})
-        write_report(record)
         record.finish()
+        write_report(record)
     except DsrayError as error:
         record.fail(error)
         raise

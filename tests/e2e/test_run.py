@@ -103,6 +103,7 @@ def test_the_console_is_clean_and_nothing_stays(through_ray):
 def test_the_record_is_whole(through_ray):
     out = through_ray[0]
     assert json.loads((out / "status.json").read_text())["state"] == "done"
+    assert ">done<" in (out / "report.html").read_text()
     names = {p.name for p in out.iterdir()}
     assert {
         "experiment.yaml",
