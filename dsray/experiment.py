@@ -51,7 +51,21 @@ class Experiment(Config):
             raise ValueError("adversarial: attacks perturb images; data.image is missing")
         if self.parallel.workers > self.train.batch:
             raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
+        if self.parallel.pipeline > 1:
+            self._pieces_fit()
         return self
+
+    def _pieces_fit(self) -> None:
+        parallel, blocks = self.parallel, self.model.trunk.blocks
+        if parallel.pipeline > blocks:
+            raise ValueError(f"parallel.pipeline: {parallel.pipeline} pieces of {blocks} blocks; use at most {blocks}")
+        if self.train.batch % (parallel.workers * parallel.microbatches):
+            shares = f"{parallel.workers} x {parallel.microbatches}"
+            raise ValueError(f"parallel.microbatches: {shares} parts do not divide train.batch ({self.train.batch})")
+        if self.adversarial and self.adversarial.stages:
+            raise ValueError("parallel.pipeline: adversarial stages need the whole model in one process; use workers")
+        if self.continual and self.continual.ewc:
+            raise ValueError("parallel.pipeline: continual.ewc needs the whole model in one process; use workers")
 
     @classmethod
     def load(cls, path: Path | str, overrides: Iterable[str] = ()) -> Experiment:

@@ -87,7 +87,8 @@ def _facts(experiment: Experiment, data: Prepared, parameters: int, stages: list
     width, tokens = experiment.model.width, sum(_tokens(data).values()) + 1
     activations = train.batch * tokens * width * 4 * 14 * experiment.model.trunk.blocks
     table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
-    table.add_row("workers", f"{parallel.workers} x {train.threads} threads")
+    pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
+    table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads")
     memory = (parameters * 16 + activations + row * train.batch * 8) / 2**20
     table.add_row("memory", f"about {memory:,.0f} MiB a worker for weights, AdamW state, gradients and activations")
     table.add_row("data in memory", f"{sum(v.nbytes for v in data.columns.values()) / 2**20:,.1f} MiB")

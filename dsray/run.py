@@ -258,4 +258,4 @@ def _changed(record: Record, experiment: Experiment) -> str:
 
 def _no_processes(experiment: Experiment) -> None:
     if experiment.parallel.processes > 1:
-        raise RequestError("parallel: --local trains in one process; set parallel.workers to 1")
+        raise RequestError("parallel: --local trains in one process; set parallel.workers and parallel.pipeline to 1")

@@ -71,7 +71,7 @@ def _prepared(experiment: Experiment, cache: Path) -> Prepared:
 
 def _check_room(experiment: Experiment) -> None:
     if experiment.parallel.processes > 1:
-        raise RequestError("parallel.workers: a trial trains in one process; set parallel.workers to 1")
+        raise RequestError("parallel: a trial trains in one process; set parallel.workers and parallel.pipeline to 1")
     tune, threads, cpus = sweep_of(experiment), experiment.train.threads, os.cpu_count() or 1
     if not os.environ.get("RAY_ADDRESS") and tune.concurrent * threads > cpus:
         raise RequestError(

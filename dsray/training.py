@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from dsray.checkpoint import latest_checkpoint, load_checkpoint
 from dsray.engine import Cadence, TrainState, Worker, fit, rewind_history
-from dsray.engine.executions import DataParallel, Execution, SingleProcess
+from dsray.engine.executions import DataParallel, Execution, Pipeline, SingleProcess
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, save_model
 from dsray.noise import key_of
@@ -72,7 +73,7 @@ def train(
         clip=train_config.clip,
         cadence=Cadence(train_config.log_every, train_config.validate_every, train_config.checkpoint_every),
     )
-    if places and finished and worker.rank == 0:
+    if places and finished and worker.leads:
         save_model(places.model, model, experiment.model, worker.data.schema)
         write_training(places, state)
     return model.eval()
@@ -85,10 +86,17 @@ def new_model(experiment: Experiment, worker: Worker) -> RoutedModel:
 
 
 def make_execution(experiment: Experiment, model: RoutedModel, worker: Worker) -> Execution:
-    """How steps are carried out, by the `parallel` section."""
-    if worker.size > 1:
-        return DataParallel(model, experiment.train.precision)
-    return SingleProcess(model, experiment.train.precision)
+    """How steps are carried out: in this process, or with all those of torch.distributed by the `parallel` section."""
+    parallel, precision = experiment.parallel, experiment.train.precision
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return SingleProcess(model, precision)
+    if parallel.pipeline == 1:
+        return DataParallel(model, precision)
+    from torch.distributed.device_mesh import init_device_mesh
+
+    mesh = init_device_mesh(worker.device.type, (parallel.workers, parallel.pipeline), mesh_dim_names=("data", "pipe"))
+    across = mesh.get_group("data") if parallel.workers > 1 else None
+    return Pipeline(model, parallel.microbatches, precision, along=mesh.get_group("pipe"), across=across)
 
 
 def write_training(places: Places, state: TrainState) -> None:

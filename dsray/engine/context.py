@@ -40,6 +40,11 @@ class Context:
         if clean is not None:
             self.__dict__["clean"] = clean
 
+    @property
+    def attacked(self) -> bool:
+        """Whether the stage perturbs its rows."""
+        return self._perturbation is not None
+
     @cached_property
     def clean(self) -> Output:
         """The model's output on the batch as it came."""

@@ -69,12 +69,12 @@ class _Loop:
         plan = self._plan(stage, rows)
         reason = self._steps(stage, regime, plan)
         if reason is None:
-            self.worker.report(self._line("checkpoint", stage), state)
+            self._checkpoint(stage)
             return False
         state.executed.append({"stage": stage.name, "steps": state.step, "reason": reason})
         self._border(stage, "end", stage.on_exit, rows, reason=reason, steps=state.step)
         state.stage, state.step, state.history = state.stage + 1, 0, []
-        self.worker.report(self._line("checkpoint", stage), state)
+        self._checkpoint(stage)
         return True
 
     def _plan(self, stage: Stage, rows) -> Plan:  # type: ignore[no-untyped-def]
@@ -93,7 +93,7 @@ class _Loop:
             if worker.stop_requested():
                 return None
             if _due(state.global_step, self.cadence.checkpoint):
-                worker.report(self._line("checkpoint", stage), state)
+                self._checkpoint(stage)
         return "steps done"
 
     def _step(self, stage: Stage, regime: Regime, batch) -> None:  # type: ignore[no-untyped-def]
@@ -106,7 +106,7 @@ class _Loop:
         parts = execution.forward_backward(context, regime.terms, stage.batch)
         norm = execution.clip(self.clip)
         execution.optimizer_step(state.optimizer)
-        state.model.balance(execution.reduce(context.expert_load()))  # type: ignore[operator]
+        state.model.balance(execution.expert_load(context))  # type: ignore[operator]
         epsilon = regime.epsilon(state.step) if regime.epsilon else None
         state.step, state.global_step = state.step + 1, state.global_step + 1
         if _due(state.global_step, self.cadence.log) or state.step in (1, stage.steps):
@@ -123,6 +123,7 @@ class _Loop:
         state = self.state
         if not (_due(state.global_step, self.cadence.validate) or state.step == stage.steps):
             return None
+        self.execution.gather(state)
         line = validation_line(state.model, self.worker, self.execution)
         state.history.append({k: v for k, v in line.items() if isinstance(v, float)})
         self.worker.report(self._line("validation", stage) | line)
@@ -132,7 +133,12 @@ class _Loop:
                 return decision.stop_stage
         return None
 
+    def _checkpoint(self, stage: Stage) -> None:
+        self.execution.gather(self.state)
+        self.worker.report(self._line("checkpoint", stage), self.state)
+
     def _border(self, stage: Stage, event: str, actions: Sequence[ActionConfig], rows, **extra) -> None:  # type: ignore[no-untyped-def]
+        self.execution.gather(self.state)
         border = Border(self.state, self.worker.data, rows, self.seed)
         for action in actions:
             extra |= action.act(border)

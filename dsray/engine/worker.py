@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class Worker(Protocol):
-    """One of `size` data-parallel workers."""
+    """One of `size` data-parallel workers.
+
+    leads: whether this process writes what all share (history, checkpoints, the model): one in all does.
+    """
 
     rank: int
     size: int
+    leads: bool
     device: torch.device
     data: Prepared
 
@@ -52,15 +56,17 @@ class LocalWorker:
         device: torch.device | str = "cpu",
         rank: int = 0,
         size: int = 1,
+        leads: bool | None = None,
         folder: Path | None = None,
         history: str = "history.jsonl",
         checkpoints: str = "checkpoints",
         on_line: Callable[[dict[str, Any]], None] | None = None,
     ):
         self.data, self.seed, self.rank, self.size = data, seed, rank, size
+        self.leads = rank == 0 if leads is None else leads
         self.device = torch.device(device)
         self.operations = [operation.build() for operation in augmentation.operations]
-        self.log = HistoryFile(folder / history) if folder and rank == 0 else None
+        self.log = HistoryFile(folder / history) if folder and self.leads else None
         self.checkpoints = folder / checkpoints if folder else None
         self.on_line = on_line
 
@@ -75,7 +81,7 @@ class LocalWorker:
             self.log.append(metrics)
         if self.on_line:
             self.on_line(metrics)
-        if state is not None and self.checkpoints and self.rank == 0:
+        if state is not None and self.checkpoints and self.leads:
             save_checkpoint(self.checkpoints, state.global_step, *state.state_dict())
 
     def stop_requested(self) -> bool:

@@ -69,6 +69,10 @@ class RoutedModel(nn.Module):
             tokens.append(encoded.masked_fill(~masks[-1][..., None], 0.0))
         return torch.cat(tokens, 1), torch.cat(masks, 1)
 
+    def answers_after(self, block: int) -> bool:
+        """Whether block number `block` (1 is the first) is followed by an exit head, or by the final one."""
+        return block in self.depth.exits or block == len(self.trunk.blocks)
+
     def exit_logits(self, block: int, tokens: Tensor) -> Tensor:
         """Logits after block number `block` (1 is the first): its exit head, or the final head after the last."""
         head: nn.Module = self.exits[str(block)] if str(block) in self.exits else self.head
@@ -90,7 +94,7 @@ class RoutedModel(nn.Module):
         for number, block in enumerate(self.trunk, 1):
             tokens, load = block(tokens, mask)
             loads.append(load)
-            if number in self.depth.exits or number == blocks:
+            if self.answers_after(number):
                 exits.append(self.exit_logits(number, tokens))
         ran = torch.full((len(tokens),), blocks, dtype=torch.int64, device=tokens.device)
         return Output(exits[-1], tuple(exits), ran, torch.stack(loads))

@@ -45,7 +45,7 @@ class RayWorker(LocalWorker):
         if state is None or not self.reports:
             return
         checkpoint = None
-        if self.rank == 0 and self.checkpoints:
+        if self.leads and self.checkpoints:
             folder = self.checkpoints / f"step-{state.global_step:06d}"
             checkpoint = ray.train.Checkpoint.from_directory(str(folder))
         figures = {"step": state.global_step, "stage": metrics["stage"]}
@@ -59,16 +59,17 @@ def run_worker(config: dict[str, Any]) -> None:
     experiment = Experiment.parse(config["experiment"])
     places = Places(Path(config["folder"]))
     context = ray.train.get_context()
-    rank, size = context.get_world_rank(), context.get_world_size()
-    if rank == 0:
+    process, pieces = context.get_world_rank(), experiment.parallel.pipeline
+    if process == 0:
         resume_history(places)
     worker = RayWorker(
         config["data"][0],
         experiment,
         reports=True,
         device=ray.train.torch.get_device(),
-        rank=rank,
-        size=size,
+        rank=process // pieces,
+        size=context.get_world_size() // pieces,
+        leads=process == 0,
         folder=places.folder,
         history=places.history.name,
         checkpoints=places.checkpoints.name,
@@ -77,7 +78,7 @@ def run_worker(config: dict[str, Any]) -> None:
 
 
 def train_with_ray(experiment: Experiment, data: ray.ObjectRef, places: Places) -> None:
-    """Train on `parallel.workers` workers of Ray Train; the model is in `places` afterwards."""
+    """Train on the processes that `parallel` asks Ray Train for; the model is in `places` afterwards."""
     parallel = experiment.parallel
     gpu = uses_gpu(parallel)
     logging.getLogger("ray.train").setLevel(logging.CRITICAL)

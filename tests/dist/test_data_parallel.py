@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
+from processes import on_processes
 
 from dsray.data import DataConfig, prepare, to_batch
 from dsray.engine.context import Context
@@ -34,10 +30,7 @@ def step(execution, batch, term):
     return parts[term.kind], context.expert_load()
 
 
-def worker(rank, port, term, out):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=2)
+def worker(rank, term, out):
     data = prepare(DataConfig.model_validate({"source": "digits"}))
     model = model_of(data.schema)
     if rank == 1:
@@ -49,16 +42,12 @@ def worker(rank, port, term, out):
     found = execution.reduce(torch.tensor([float(loss)])), execution.reduce(load.clone())
     if rank == 0:
         torch.save({"loss": found[0], "load": found[1], "grads": [p.grad for p in model.parameters()]}, out)
-    dist.destroy_process_group()
 
 
 @pytest.mark.parametrize("term", [TaskConfig(), MadryConfig()], ids=lambda t: t.kind)
 def test_two_workers_equal_one_process(tmp_path, term):
     torch.set_num_threads(1)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    mp.start_processes(worker, (port, term, str(tmp_path / "out.pt")), nprocs=2, start_method="spawn")
+    on_processes(2, worker, term, str(tmp_path / "out.pt"))
     two = torch.load(tmp_path / "out.pt")
     data = prepare(DataConfig.model_validate({"source": "digits"}))
     model = model_of(data.schema)

@@ -2,6 +2,7 @@
 
 from dsray.engine.executions.data_parallel import DataParallel
 from dsray.engine.executions.execution import Execution, Precision, WeightedTerm, autocast, loss_of
+from dsray.engine.executions.pipeline import Pipeline
 from dsray.engine.executions.single import SingleProcess
 
-__all__ = ["DataParallel", "Execution", "Precision", "SingleProcess", "WeightedTerm", "autocast", "loss_of"]
+__all__ = ["DataParallel", "Execution", "Pipeline", "Precision", "SingleProcess", "WeightedTerm", "autocast", "loss_of"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.distributed as dist
@@ -28,16 +28,22 @@ class DataParallel(SingleProcess):
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
         parts = super().forward_backward(context, terms, rows)
-        learning = [p for p in self.model.parameters() if p.requires_grad]
-        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
-        flat = torch.cat([g.reshape(-1) for g in grads])
-        dist.all_reduce(flat, group=self.group)
-        offset = 0
-        for p in learning:
-            p.grad = flat[offset : offset + p.numel()].view_as(p)
-            offset += p.numel()
+        sum_gradients(self.model.parameters(), self.group)
         return parts
 
     def reduce(self, values: Tensor) -> Tensor:
         dist.all_reduce(values, group=self.group)
         return values
+
+
+def sum_gradients(parameters: Iterable[nn.Parameter], group: dist.ProcessGroup | None) -> None:
+    """Sum the gradients of the trainable parameters over `group` in one message; a missing one counts as zero."""
+    learning = [p for p in parameters if p.requires_grad]
+    if not learning:
+        return
+    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in learning])
+    dist.all_reduce(flat, group=group)
+    offset = 0
+    for p in learning:
+        p.grad = flat[offset : offset + p.numel()].view_as(p)
+        offset += p.numel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from dsray.batch import Batch
 from dsray.engine.context import Context
 from dsray.protocols import Output, Term
 from dsray.schedules import Schedule
+
+if TYPE_CHECKING:
+    from dsray.engine.state import TrainState
 
 Precision = Literal["fp32", "bf16"]
 WeightedTerm = tuple[str, Schedule, Term]
@@ -39,8 +42,16 @@ class Execution(Protocol):
         """Update the parameters and clear the gradients."""
         ...
 
+    def expert_load(self, context: Context) -> Tensor:
+        """(blocks, experts) int64: choices of the experts in this step, summed over the workers."""
+        ...
+
     def reduce(self, values: Tensor) -> Tensor:
-        """Sum of a small tensor over the workers."""
+        """Sum of a small tensor over the workers that hold other rows than this one."""
+        ...
+
+    def gather(self, state: TrainState) -> None:
+        """Bring what other processes hold of the model and its optimiser into `state`, before anything reads it."""
         ...
 
     def predict(self, batch: Batch) -> Output:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dsray.batch import Batch
 from dsray.engine.context import Context
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
+from dsray.engine.state import TrainState
 from dsray.protocols import Output
 
 
@@ -33,6 +34,12 @@ class SingleProcess:
     def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+
+    def expert_load(self, context: Context) -> Tensor:
+        return self.reduce(context.expert_load())
+
+    def gather(self, state: TrainState) -> None:
+        pass
 
     def reduce(self, values: Tensor) -> Tensor:
         return values

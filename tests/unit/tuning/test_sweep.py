@@ -22,7 +22,7 @@ SPACE = {"train.batch": {"kind": "int", "low": 16, "high": 128}}
         ({"tune": {"space": SPACE, "concurrent": 1000}}, "tune.concurrent: 1000 trials of 1 threads need as many CPUs"),
         ({"tune": {"space": {"train.stpes": SPACE["train.batch"]}}}, "'train.stpes' is not in the experiment"),
         ({"tune": {"space": SPACE, "objective": "val_robust_accuracy"}}, "tune.objective: val_robust_accuracy needs"),
-        ({"tune": {"space": SPACE}, "parallel": {"workers": 2}}, "parallel.workers: a trial trains in one process"),
+        ({"tune": {"space": SPACE}, "parallel": {"workers": 2}}, "parallel: a trial trains in one process"),
     ],
 )
 def test_it_leaves_no_record(tmp_path: Path, changes: dict[str, Any], words: str):

@@ -1,0 +1,139 @@
+"""The model is cut into pieces, one per process; microbatches flow through them (1F1B, Narayanan et al. 2019)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from dsray.base import RequestError
+from dsray.engine.context import Context
+from dsray.engine.executions.data_parallel import sum_gradients
+from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
+from dsray.engine.executions.single import SingleProcess
+from dsray.engine.state import TrainState
+from dsray.models import Piece, RoutedModel, piece_of
+from dsray.optim import load_named_state, named_state
+from dsray.protocols import Output
+
+
+class Pipeline(SingleProcess):
+    """One process of a pipeline of `pieces`, which may stand beside others that hold other rows.
+
+    Each process keeps the weights of the whole model, but gradients, optimiser state and activations only of its own
+    piece; `gather` brings the weights of the other pieces up to date. Terms see one microbatch at a time and only the
+    clean output: no attack and no EWC, whose work needs the whole model in one process. The batch must divide by the
+    microbatches. along: the group of this pipeline, all processes unless given; across: that of the same piece in
+    other pipelines, if any.
+    """
+
+    def __init__(
+        self,
+        model: RoutedModel,
+        microbatches: int,
+        precision: Precision = "fp32",
+        along: dist.ProcessGroup | None = None,
+        across: dist.ProcessGroup | None = None,
+    ):
+        super().__init__(model, precision)
+        self.routed, self.microbatches, self.along, self.across = model, microbatches, along, across
+        self.index, self.pieces = dist.get_rank(along), dist.get_world_size(along)
+        self.piece = Piece(model, self.index, self.pieces)
+        blocks = len(model.trunk.blocks)
+        self.owner = {name: piece_of(name, blocks, self.pieces) for name in model.state_dict()}
+        self._schedule: tuple[object, Any] = (None, None)
+        self._rows = 1
+        self._context: Context | None = None
+        self._terms: Sequence[WeightedTerm] = ()
+        self._parts: list[dict[str, Tensor]] = []
+        for tensor in (*model.parameters(), *model.buffers()):
+            dist.broadcast(tensor.detach(), src=0)
+
+    def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
+        if context.anchors or context.attacked:
+            raise RequestError("parallel.pipeline: attacks and EWC need the whole model in one process; set it to 1")
+        if len(context.batch) % self.microbatches:
+            raise RequestError(
+                f"parallel.microbatches: {self.microbatches} do not divide the {len(context.batch)} rows of a worker"
+            )
+        self._context, self._terms, self._rows = context, terms, rows
+        self._parts, self.piece.loads = [], []
+        packed = self.piece.pack(context.batch)
+        target = {"target": torch.arange(len(context.batch), device=self.device)} if self.piece.last else {}
+        with autocast(self.precision, self.device):
+            self._scheduled(context).step(*packed, **target, return_outputs=False)
+        parts = torch.zeros(len(terms), device=self.device)
+        if self.piece.last:
+            done = self._parts[-self.microbatches :]
+            parts = torch.stack([torch.stack([part[name] for part in done]).sum() for name, _, _ in terms])
+        dist.broadcast(parts, group=self.along, group_src=self.pieces - 1)
+        if self.across is not None:
+            sum_gradients((p for n, p in self.model.named_parameters() if self.owner[n] == self.index), self.across)
+        return {name: parts[i] for i, (name, _, _) in enumerate(terms)}
+
+    def expert_load(self, context: Context) -> Tensor:
+        trunk = self.routed.trunk
+        load = torch.stack([trunk.no_load(self.device)] * len(trunk.blocks))
+        for of_microbatch in self.piece.loads[-self.microbatches :]:
+            for block, counts in zip(self.piece.blocks, of_microbatch, strict=True):
+                load[block] += counts
+        dist.all_reduce(load, group=self.along)
+        return self.reduce(load)
+
+    def clip(self, max_norm: float | None) -> float:
+        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+        square = torch.stack([g.double().square().sum() for g in grads] or [torch.zeros((), dtype=torch.float64)]).sum()
+        square = square.to(self.device)
+        dist.all_reduce(square, group=self.along)
+        norm = math.sqrt(float(square))
+        if max_norm is not None and norm > max_norm:
+            torch._foreach_mul_(grads, max_norm / (norm + 1e-6))
+        return norm
+
+    def reduce(self, values: Tensor) -> Tensor:
+        if self.across is not None:
+            dist.all_reduce(values, group=self.across)
+        return values
+
+    @torch.no_grad()
+    def gather(self, state: TrainState) -> None:
+        for name, tensor in self.model.state_dict().items():
+            dist.broadcast(tensor, group=self.along, group_src=self.owner[name])
+        if state.optimizer is None:
+            return
+        mine = {k: v for k, v in named_state(state.optimizer).items() if self.owner[k.rpartition("/")[0]] == self.index}
+        everyones: list[dict[str, Tensor]] = [{} for _ in range(self.pieces)]
+        dist.all_gather_object(everyones, mine, group=self.along)
+        for i, theirs in enumerate(everyones):
+            if i != self.index:
+                load_named_state(state.optimizer, theirs)
+
+    def _scheduled(self, context: Context) -> Any:
+        """The schedule for these shapes and trainable parameters; torch learns both once, at the first batch."""
+        from torch.distributed.pipelining import PipelineStage  # a second of imports that only pipelines need
+        from torch.distributed.pipelining.schedules import get_schedule_class
+
+        learning = tuple(p.requires_grad for p in self.model.parameters())
+        key = (len(context.batch), tuple(context.batch.inputs), tuple(context.batch.present), learning)
+        if self._schedule[0] != key:
+            stage = PipelineStage(self.piece, self.index, self.pieces, self.device, group=self.along)
+            make: Any = get_schedule_class("1F1B")
+            self._schedule = key, make(stage, self.microbatches, loss_fn=self._loss, scale_grads=False)
+        return self._schedule[1]
+
+    def _loss(self, output: Tensor | tuple[Tensor, ...], index: Tensor) -> Tensor:
+        """The terms' loss on one microbatch. index: its rows within the batch."""
+        assert self._context is not None
+        exits = output if isinstance(output, tuple) else (output,)
+        batch = self._context.batch.select(index)
+        ran = torch.full((len(batch),), len(self.routed.trunk.blocks), device=self.device)
+        clean = Output(exits[-1], exits, ran, torch.empty(0))
+        whole = self._context
+        context = Context(whole.model, batch, whole.step, clean=clean)
+        loss, parts = loss_of(context, self._terms, self._rows)
+        self._parts.append(parts)
+        return loss

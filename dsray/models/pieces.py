@@ -1,0 +1,57 @@
+"""A routed model cut into consecutive pieces, one per process of a pipeline."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from dsray.batch import Batch
+from dsray.models.model import RoutedModel
+
+
+class Piece(nn.Module):
+    """Some consecutive blocks of a model in training mode; the first piece begins with the stem.
+
+    Between pieces travel the tokens, their mask, and the logits of every exit so far; the last piece gives all exits.
+    The parameters are the model's own. loads: per call, the (experts,) load of each of the piece's blocks.
+    """
+
+    def __init__(self, model: RoutedModel, index: int, pieces: int):
+        super().__init__()
+        self.model = model
+        blocks = len(model.trunk.blocks)
+        self.blocks = range(blocks * index // pieces, blocks * (index + 1) // pieces)
+        self.first, self.last = index == 0, index == pieces - 1
+        self.inputs: tuple[str, ...] = ()
+        self.present: tuple[str, ...] = ()
+        self.loads: list[list[Tensor]] = []
+
+    def pack(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What the first piece is called with; the others receive theirs from the piece before."""
+        self.inputs, self.present = tuple(batch.inputs), tuple(batch.present)
+        return (*batch.inputs.values(), *batch.present.values()) if self.first else ()
+
+    def forward(self, *carried: Tensor) -> tuple[Tensor, ...]:
+        """(tokens, mask, logits of each exit so far), or from the last piece the logits of each exit."""
+        if self.first:
+            values = dict(zip(self.inputs, carried, strict=False))
+            tokens, mask = self.model.stem(values, dict(zip(self.present, carried[len(values) :], strict=True)))
+            exits: list[Tensor] = []
+        else:
+            tokens, mask, *exits = carried
+        loads = []
+        for i in self.blocks:
+            tokens, load = self.model.trunk.blocks[i](tokens, mask)
+            loads.append(load)
+            if self.model.answers_after(i + 1):
+                exits.append(self.model.exit_logits(i + 1, tokens))
+        self.loads.append(loads)
+        return tuple(exits) if self.last else (tokens, mask, *exits)
+
+
+def piece_of(name: str, blocks: int, pieces: int) -> int:
+    """Which of `pieces` holds the parameter or buffer called `name` of a model of `blocks` blocks."""
+    words = name.split(".")
+    if words[0] == "head":
+        return pieces - 1
+    block = {"trunk": lambda: int(words[2]), "exits": lambda: int(words[1]) - 1}.get(words[0], lambda: 0)()
+    return next(p for p in range(pieces) if block < blocks * (p + 1) // pieces)
