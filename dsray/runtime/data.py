@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -62,26 +63,43 @@ def _prepare_split(table: pa.Table, schema: Schema) -> pa.Table:
 
 
 def augmented(
-    data: ray.ObjectRef, augmentation: AugmentConfig, plan: Plan, first: int, last: int, rank: int, size: int, seed: int
+    data: ray.ObjectRef,
+    augmentation: AugmentConfig,
+    plan: Plan,
+    first: int,
+    last: int,
+    rank: int,
+    size: int,
+    seed: int,
+    tasks: int = 1,
+    **remote: Any,
 ) -> Iterator[dict[str, Any]]:
     """One dictionary of arrays per step first..last-1: this worker's rows, in the order of the plan.
 
-    data: reference to the `Prepared` rows. Blocks are made ahead of the consumer by data tasks.
+    data: reference to the `Prepared` rows. At most `tasks` data tasks begin at once and make
+    blocks ahead of the consumer; more of them than there are idle CPUs would hold up the training that they feed. remote:
+    options of these tasks, as Ray names them.
     """
     quiet_context()
     mine = plan.per_worker(rank, size)
     steps = max(1, BLOCK_ROWS // mine)
-    tables = []
-    for start in range(first, last, steps):
-        rows, epochs = plan.slice(start, min(start + steps, last), rank, size)
-        tables.append(pa.table({"row": rows, "epoch": epochs}))
-    dataset = ray.data.from_arrow(tables).map_batches(
+    starts = range(first, last, steps)
+    ids = ray.put([plan.slice(start, min(start + steps, last), rank, size) for start in starts])
+    # the block numbers come from a range, whose read is one task with the map; other sources cost tasks of their own
+    dataset = ray.data.range(len(starts), override_num_blocks=len(starts)).map_batches(
         cast(Any, gather),
-        fn_kwargs={"data": [data], "operations": augmentation, "seed": seed},
+        fn_kwargs={"ids": [ids], "data": [data], "operations": augmentation, "seed": seed},
         batch_format="numpy",
         batch_size=None,
-        num_cpus=0.5,
+        **remote,
     )
-    yield from cast(
-        Iterator[dict[str, Any]], dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4)
+    dataset.context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=tasks)
+    return iter(
+        cast(Iterable[dict[str, Any]], dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4))
     )
+
+
+def idle_cpus(busy: int) -> int:
+    """CPUs of all machines beside those that `busy` threads use, at least 1. A local cluster's own count is logical."""
+    machines = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
+    return max(1, int(sum(min(cpus, os.cpu_count() or 1) for cpus in machines)) - busy)

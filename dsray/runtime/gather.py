@@ -10,8 +10,14 @@ from dsray.augment import AugmentConfig, augment
 from dsray.data.prepared import Prepared
 
 
-def gather(ids: dict[str, Any], data: list[ray.ObjectRef], operations: AugmentConfig, seed: int) -> dict[str, Any]:
-    """Rows by id from the shared table, augmented. ids: `row` and `epoch` (rows,) int64. data: holds the reference."""
+def gather(
+    block: dict[str, Any], ids: list[ray.ObjectRef], data: list[ray.ObjectRef], operations: AugmentConfig, seed: int
+) -> dict[str, Any]:
+    """Rows by id from the shared table, augmented.
+
+    block: `id` (1,), the number of the block. ids: reference to a list of blocks, each (row ids, epochs), both (rows,)
+    int64. data: reference to the `Prepared` rows.
+    """
+    rows, epochs = ray.get(ids[0])[int(block["id"][0])]
     prepared: Prepared = ray.get(data[0])
-    columns = prepared.gather(ids["row"], ids["epoch"])
-    return augment(columns, [operation.build() for operation in operations.operations], seed)
+    return augment(prepared.gather(rows, epochs), [operation.build() for operation in operations.operations], seed)

@@ -15,9 +15,11 @@ import ray
 import torch
 
 from dsray.data import DataConfig, Prepared
+from dsray.engine import Plan
 from dsray.experiment import Experiment
 from dsray.placement import OnLine, trainings
-from dsray.runtime.data import prepare
+from dsray.runtime.data import augmented, prepare
+from dsray.runtime.quiet import train_environment
 from dsray.runtime.train import train_twin, train_with_ray
 
 Item = TypeVar("Item")
@@ -37,12 +39,14 @@ class RayPlacement:
         folder = folder.resolve()
         reference = ray.put(data)
         todo = trainings(experiment, data, folder)
+        threading.Thread(target=_first_batch, args=(reference, experiment, data), daemon=True, name="data").start()
         twins: list[ray.ObjectRef] = []
 
         def start_twin() -> None:
             """Beside the training, but not before its first step: two starts at once would hold each other up."""
             if not twins:
-                twins.extend(train_twin.remote(experiment, [reference], places) for places, twin in todo if twin)
+                apart = train_twin.options(runtime_env=train_environment())
+                twins.extend(apart.remote(experiment, [reference], places) for places, twin in todo if twin)
 
         def seen(line: dict[str, Any]) -> None:
             if line["kind"] == "step":
@@ -63,6 +67,13 @@ class RayPlacement:
         tasks = [_apply.remote(work, item, threads, *references) for item in items]
         _wait(tasks)
         return ray.get(tasks)
+
+
+def _first_batch(reference: ray.ObjectRef, experiment: Experiment, data: Prepared) -> None:
+    """Bring Ray Data's processes up while those of Ray Train start."""
+    plan = Plan(experiment.seed, "warm-up", data.splits["train"], experiment.train.batch, data.splits["train"][:0], 0.0)
+    environment = train_environment()
+    next(augmented(reference, experiment.augment, plan, 0, 1, 0, 1, experiment.seed, runtime_env=environment))
 
 
 @ray.remote(max_retries=2)

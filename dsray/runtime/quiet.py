@@ -30,9 +30,22 @@ def prepare_environment() -> None:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if not os.environ.get("RAY_ADDRESS") and "RAY_AUTH_MODE" not in os.environ and "ray" not in sys.modules:
+    if os.environ.get("RAY_ADDRESS"):
+        return
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # nobody takes nodes from a cluster of our own
+    if "RAY_AUTH_MODE" not in os.environ and "ray" not in sys.modules:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def train_environment() -> dict[str, dict[str, str]]:
+    """The runtime environment that Ray Train gives to its processes and they to their tasks.
+
+    Work that asks for the same one can use the same idle processes.
+    """
+    variables = {name: value for name, value in os.environ.items() if name.startswith("RAY_TRAIN_")}
+    waits = "RAY_WARN_BLOCKING_GET_INSIDE_ASYNC"
+    return {"env_vars": variables | {waits: os.environ.get(waits, "0")}}
 
 
 prepare_environment()

@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,13 @@ from dsray.batch import Batch
 from dsray.data import to_batch
 from dsray.engine import LocalWorker, Plan, TrainState
 from dsray.experiment import Experiment
-from dsray.runtime.data import augmented
+from dsray.runtime.data import augmented, idle_cpus
 from dsray.runtime.entry import train_worker
 from dsray.sections import ParallelConfig
 from dsray.training import Places, resume_history, train
+
+LEAD_STEPS = 32
+"""Steps at the beginning of a stage that do not wait for Ray Data, whose first block takes a second or two."""
 
 
 class RayWorker(LocalWorker):
@@ -33,12 +37,34 @@ class RayWorker(LocalWorker):
     def __init__(self, reference: ray.ObjectRef, experiment: Experiment, *, reports: bool, **rest: Any):
         super().__init__(ray.get(reference), experiment.augment, seed=experiment.seed, **rest)
         self.reference, self.augmentation, self.reports = reference, experiment.augment, reports
+        processes = experiment.parallel.processes
+        self.tasks = max(1, idle_cpus(processes * experiment.train.threads) // processes)
 
     def batches(self, plan: Plan, first: int, last: int) -> Iterator[Batch]:
-        arrays = augmented(self.reference, self.augmentation, plan, first, last, self.rank, self.size, self.seed)
-        for columns in arrays:
-            whole = {name: np.ascontiguousarray(values) for name, values in columns.items()}
-            yield to_batch(whole, self.data.schema).to(self.device)
+        """The first batches of a stage are made here, by the same functions, while Ray Data's tasks start."""
+        lead = min(last, first + LEAD_STEPS)
+        rest: Future[Iterator[dict[str, Any]]] = Future()
+        for step, batch in enumerate(super().batches(plan, first, lead), first):
+            yield batch
+            if step == first and lead < last:
+                where = (
+                    self.reference,
+                    self.augmentation,
+                    plan,
+                    lead,
+                    last,
+                    self.rank,
+                    self.size,
+                    self.seed,
+                    self.tasks,
+                )
+                threading.Thread(target=_resolve, args=(rest, where), daemon=True, name="data").start()
+        if lead < last:
+            yield from map(self._batch, rest.result())
+
+    def _batch(self, columns: dict[str, Any]) -> Batch:
+        whole = {name: np.ascontiguousarray(values) for name, values in columns.items()}
+        return to_batch(whole, self.data.schema).to(self.device)
 
     def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
         super().report(metrics, state)
@@ -52,6 +78,13 @@ class RayWorker(LocalWorker):
         ray.train.report(
             figures, checkpoint=checkpoint, checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD
         )
+
+
+def _resolve(future: Future[Iterator[dict[str, Any]]], where: tuple[Any, ...]) -> None:
+    try:
+        future.set_result(augmented(*where))
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def run_worker(config: dict[str, Any]) -> None:
