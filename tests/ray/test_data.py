@@ -1,0 +1,69 @@
+"""Ray Data feeds the exact rows of the plan: on any number of workers, from any step, the same as in one process."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from dsray.augment import AugmentConfig
+from dsray.engine import LocalWorker, Plan
+from dsray.experiment import Experiment
+
+pytestmark = pytest.mark.ray
+OPERATIONS = [{"kind": "gaussian_noise", "sigma": 0.1}, {"kind": "shift", "pixels": 1, "chance": 0.5}]
+EXPERIMENT = Experiment.parse(
+    {"data": {"source": "digits"}, "model": {}, "augment": {"operations": OPERATIONS}, "train": {"batch": 99}}
+)
+STEPS = 120  # two epochs and a bit, three blocks of Ray Data
+
+
+@pytest.fixture(scope="module")
+def reference(ray_session, digits):
+    import ray
+
+    return ray.put(digits)
+
+
+@pytest.fixture(scope="module")
+def plan(digits):
+    rows, memory = digits.splits["train"], digits.splits["train"][:50]
+    return Plan(3, "stage", rows, 99, memory, 0.25)
+
+
+@pytest.fixture(scope="module")
+def expected(digits, plan):
+    return list(LocalWorker(digits, AugmentConfig(operations=OPERATIONS), seed=0).batches(plan, 0, STEPS))
+
+
+@pytest.mark.parametrize("first", [0, 61], ids=["from the start", "from the middle of an epoch"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_global_batches(reference, plan, expected, workers, first):
+    from dsray.runtime.train import RayWorker
+
+    shares = [
+        list(RayWorker(reference, EXPERIMENT, reports=False, rank=rank, size=workers).batches(plan, first, STEPS))
+        for rank in range(workers)
+    ]
+    assert {len(share) for share in shares} == {STEPS - first}
+    for step, whole in enumerate(expected[first:], first):
+        ids, epochs = plan(step)
+        assert np.array_equal(whole.rows, ids) and np.array_equal(whole.epochs, epochs)
+        for rank, share in enumerate(shares):
+            mine, theirs = share[step - first], whole.select(torch.arange(99)[rank::workers])
+            assert torch.equal(mine.rows, theirs.rows) and torch.equal(mine.epochs, theirs.epochs)
+            assert torch.equal(mine.target, theirs.target)
+            assert all(torch.equal(mine.inputs[name], theirs.inputs[name]) for name in theirs.inputs)
+
+
+def test_a_failing_operation_is_told_where_the_batches_are_taken(reference, plan, monkeypatch):
+    """Ray Data starts in a thread of its own; what happens there must not end in a wait without end."""
+    import dsray.runtime.train as module
+
+    def broken(*_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(module, "augmented", broken)
+    worker = module.RayWorker(reference, EXPERIMENT, reports=False)
+    with pytest.raises(OSError, match="the disk is full"):
+        list(worker.batches(plan, 0, STEPS))
