@@ -124,7 +124,7 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
         yield "blocks skipped", percent(metrics["skip_rate"]) + effect
     if "int8_loss_points" in metrics:
         clean, attacked = metrics["int8_loss_points"], metrics.get("int8_adversarial_loss_points")
-        effect = "" if attacked is None else f", {points(-attacked)} on adversarial rows"
+        effect = ", no images to attack" if attacked is None else f", {points(-attacked)} on adversarial rows"
         yield "int8 against fp32", f"{points(-clean)}{effect}"
     if "seconds_to_first_step" in timings:
         yield "first step", f"after {seconds(timings['seconds_to_first_step'])}"

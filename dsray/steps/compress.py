@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from dsray.attacks import Robustness
+from dsray.attacks import perturb
+from dsray.batch import Batch, concatenate
 from dsray.compress import CompressConfig
 from dsray.compress.compress import Rows, compress
 from dsray.data import Prepared, to_batch
 from dsray.engine import RobustnessConfig
 from dsray.experiment import Experiment
-from dsray.judge import judge_shard, judged_rows, shards
+from dsray.judge import judged_rows, shards
 from dsray.noise import key_of
 from dsray.placement import Placement
 from dsray.report import Record
@@ -46,16 +47,19 @@ def compress_step(
     return report
 
 
-def _adversarial(experiment: Experiment, data: Prepared, model: nn.Module, placement: Placement):  # type: ignore[no-untyped-def]
-    """Validation rows moved against the torch model by the first attack of the judgement, None without that section."""
-    if experiment.adversarial is None:
+def _adversarial(experiment: Experiment, data: Prepared, model: nn.Module, placement: Placement) -> Batch | None:
+    """Validation rows moved against the torch model by the first attack of the judgement, to its full strength.
+
+    Without an `adversarial` section the default judgement is used; None where there are no images to move.
+    """
+    if "image" not in data.schema.modalities:
         return None
-    judge = experiment.adversarial.judge
-    judge = judge.replace(attacks=judge.attacks[:1])
+    judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
     rows = judged_rows(data, "validation", judge.rows)
-    parts = placement.map(_judge, shards(rows), model, data, judge, experiment.seed)
-    return Robustness.merge(parts).adversarial
+    return concatenate(placement.map(_moved, shards(rows), model, data, judge, experiment.seed))
 
 
-def _judge(rows: np.ndarray, model: nn.Module, data: Prepared, judge: RobustnessConfig, seed: int) -> Robustness:
-    return judge_shard(model, data, rows, judge, judge.epsilon, seed)
+def _moved(rows: np.ndarray, model: nn.Module, data: Prepared, judge: RobustnessConfig, seed: int) -> Batch:
+    model.eval()
+    batch = to_batch(data.gather(rows), data.schema)
+    return perturb(judge.attacks[0].build(), model, batch, judge.epsilon, seed=seed)

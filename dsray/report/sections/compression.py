@@ -29,7 +29,8 @@ def _accuracy(report: Mapping[str, Any]) -> Html:
         torch, int8 = report.get(f"{key}_torch"), report.get(f"{key}_int8")
         if torch is not None and int8 is not None:
             lines.append([name, percent(torch), percent(int8), points((int8 - torch) * 100)])
-    note = el("p", "Adversarial rows were made for the fp32 model.", class_="note") if len(lines) > 1 else None
+    made = "Adversarial rows were made for the fp32 model."
+    note = el("p", made if len(lines) > 1 else "Without images there are no adversarial rows.", class_="note")
     return el("div", table(["accuracy on", "torch fp32", "int8", "change"], lines), note)
 
 

@@ -129,7 +129,7 @@ def test_parity_refuses_another_graph():
         parity(good, Answers(logits, logits, np.array([2, 2, *[1] * 198])))
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "report.json"])
 def test_one_altered_byte_is_refused(artefact, tmp_path, name):
     import shutil
 
