@@ -51,6 +51,10 @@ class Experiment(Config):
             raise ValueError("adversarial: attacks perturb images; data.image is missing")
         if self.parallel.workers > self.train.batch:
             raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
+        widths = {m: getattr(self.model.encoders, m).width for m in ("image", "text") if getattr(self.data, m)}
+        if len(set(widths.values())) > 1:
+            found = ", ".join(f"{name} {width}" for name, width in widths.items())
+            raise ValueError(f"model.encoders: one projection serves all, so widths must be equal; got {found}")
         if self.parallel.pipeline > 1:
             self._pieces_fit()
         return self

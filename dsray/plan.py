@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import torch
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from torch.overrides import TorchFunctionMode
 
 from dsray.data import Prepared, prepare
 from dsray.engine import Stage
 from dsray.experiment import Experiment
-from dsray.models import active_parameters, count_parameters
+from dsray.models import active_parameters, count_parameters, skeleton
 from dsray.optim import trainable_names
-
-
-class _Uninitialised(TorchFunctionMode):
-    """Shapes without values: on the meta device the functions of torch.nn.init would load torch's compiler, 1.5 s."""
-
-    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__module__", "") == "torch.nn.init":
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
 
 
 def plan(experiment: Experiment) -> RenderableType:
     """Rows and classes, parameters, memory, stages with what they train, workers."""
     experiment.parallel.check_room()
     data = prepare(experiment.data)
-    with torch.device("meta"), _Uninitialised():
-        model = experiment.model.build(data.schema)
+    model = skeleton(experiment.model, data.schema)
     counts, active = count_parameters(model), active_parameters(model)
     names = [name for name, _ in model.named_parameters()]
     stages = experiment.stages(data)
     for stage in stages:
         trainable_names(stage.trainable, names, f"{stage.name}: trainable")
         stage.rates.scales(names, f"{stage.name}: rates.layers")
+    if experiment.tune:
+        from dsray.tuning.space import check_space  # the search's libraries, which other files do not need
+
+        check_space(experiment, data)
     parts: list[RenderableType] = [Text(experiment.name, style="bold"), _rows(data), Text("")]
     parts += [_parameters(counts, active), Text(""), _stages(stages, names), Text("")]
     parts.append(_facts(experiment, data, counts["total"], stages))
@@ -91,6 +81,8 @@ def _facts(experiment: Experiment, data: Prepared, parameters: int, stages: list
     table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads")
     memory = (parameters * 16 + activations + row * train.batch * 8) / 2**20
     table.add_row("memory", f"about {memory:,.0f} MiB a worker for weights, AdamW state, gradients and activations")
+    if tune := experiment.tune:
+        table.add_row("sweep", f"{tune.trials} trials over {', '.join(tune.space)}")
     table.add_row("data in memory", f"{sum(v.nbytes for v in data.columns.values()) / 2**20:,.1f} MiB")
     return table
 

@@ -4,7 +4,7 @@ from dsray.models.config import ModelConfig
 from dsray.models.experts import ExpertsConfig
 from dsray.models.files import load_model, load_part, save_model
 from dsray.models.model import RoutedModel
-from dsray.models.parameters import active_parameters, count_parameters
+from dsray.models.parameters import active_parameters, count_parameters, skeleton
 from dsray.models.pieces import Piece, piece_of
 from dsray.models.trunk import TrunkConfig
 
@@ -20,4 +20,5 @@ __all__ = [
     "load_part",
     "piece_of",
     "save_model",
+    "skeleton",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationError, model_validator
 
-from dsray.base import Config
+from dsray.base import Config, RequestError
 from dsray.models.depth import AnyDepth, EarlyExitConfig
 from dsray.models.encoders import EncodersConfig
 from dsray.models.heads import AnyHead, ClassificationConfig
@@ -26,9 +26,6 @@ class ModelConfig(Config):
     def _parts_fit(self) -> ModelConfig:
         if self.width % self.trunk.heads:
             raise ValueError(f"trunk.heads: {self.trunk.heads} do not divide a width of {self.width}")
-        widths = {self.encoders.image.width, self.encoders.text.width}
-        if len(widths) > 1:
-            raise ValueError("encoders: all widths must be equal, since one projection serves them all")
         try:
             self.depth.check(self.trunk.blocks)
         except ValidationError as error:
@@ -38,6 +35,8 @@ class ModelConfig(Config):
 
     def build(self, schema: Schema) -> RoutedModel:
         """The untrained model for the modalities and classes of `schema`."""
+        if len({getattr(self.encoders, name).width for name in schema.modalities}) > 1:
+            raise RequestError("model.encoders: one projection serves all, so their widths must be equal")
         specs = {name: getattr(schema, name) for name in schema.modalities}
         encoders = {name: getattr(self.encoders, name).build(spec) for name, spec in specs.items()}
         depth = self.depth.build(self.trunk.blocks)

@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
+import torch
+from torch.overrides import TorchFunctionMode
+
+from dsray.models.config import ModelConfig
 from dsray.models.model import RoutedModel
+from dsray.schema import Schema
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Shapes without values: on the meta device the functions of torch.nn.init would load torch's compiler, 1.5 s."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+def skeleton(config: ModelConfig, schema: Schema) -> RoutedModel:
+    """The model on the meta device: names and shapes of its parameters, no memory."""
+    with torch.device("meta"), _Uninitialised():
+        return config.build(schema)
 
 
 def count_parameters(model: RoutedModel) -> dict[str, int]:

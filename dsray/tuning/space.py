@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from dsray.base import RequestError, nearest
 from dsray.data import Prepared
 from dsray.experiment import Experiment
+from dsray.models import skeleton
 from dsray.overrides import apply_overrides
 from dsray.sections import TuneConfig
 from dsray.sections.spaces import Draw
@@ -38,8 +37,7 @@ def check_space(experiment: Experiment, data: Prepared) -> None:
     """Refuse a path that is not in the experiment, or a value that a trial could draw and a field would not take."""
     objective_of(experiment)
     tree = experiment.replace(tune=None).tree()
-    with torch.device("meta"):
-        names = [name for name, _ in experiment.model.build(data.schema).named_parameters()]
+    names = [name for name, _ in skeleton(experiment.model, data.schema).named_parameters()]
     for path, space in sweep_of(experiment).space.items():
         _find(tree, path)
         for value in space.probes():

@@ -99,6 +99,25 @@ def test_a_folder_that_is_not_empty(tmp_path, capsys):
     assert "is not empty; give a new folder or --resume" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["model.encoders.text.width=16"], "widths must be equal; got image 64, text 16"),
+        (
+            ["tune.space={train.batchs: {kind: int, low: 1, high: 3}}"],
+            "tune.space.train.batchs: 'train.batchs' is not in the experiment; did you mean 'batch'?",
+        ),
+        (["parallel.pipeline=4"], "parallel.pipeline: 4 pieces of 3 blocks"),
+        (["parallel.pipeline=2", "parallel.microbatches=3"], "3 parts do not divide train.batch"),
+    ],
+)
+def test_check_refuses_what_a_run_or_a_sweep_would(tmp_path, capsys, words, sentence):
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(write(tmp_path, SMALL)), *words])
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_more_workers_than_cpus(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["check", str(write(tmp_path, SMALL)), "parallel.workers=64"])

@@ -7,11 +7,11 @@ from typing import Any
 
 from dsray.report.curves import STEP
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
-from dsray.report.figures.scale import percent_of, plain
+from dsray.report.figures.scale import percent_of
 from dsray.report.markup import Html
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns
-from dsray.report.words import count, number, percent, plain_name, points
+from dsray.report.words import count, percent, plain_name, points
 
 
 def tuning(record: Record) -> Section | None:
@@ -29,14 +29,11 @@ def _lead(summary: Mapping[str, Any]) -> str:
     best, default = summary.get("best_value"), summary.get("default_value")
     if best is None:
         return ""
-    share = "accuracy" in str(summary["objective"])
-    write = percent if share else number
     words = f"{count(len(summary['history']), 'trial')}; the best, trial {summary['best_trial']}, has "
-    words += f"{plain_name(summary['objective'])} {write(best)}"
+    words += f"{plain_name(summary['objective'])} {percent(best)}"
     if default is None:
         return words + "."
-    change = points((best - default) * 100) if share else f"{best - default:+.4g}"
-    return f"{words} against {write(default)} of the default settings ({change})."
+    return f"{words} against {percent(default)} of the default settings ({points((best - default) * 100)})."
 
 
 def _history(summary: Mapping[str, Any]) -> Html | None:
@@ -50,10 +47,7 @@ def _history(summary: Mapping[str, Any]) -> Html | None:
         lines.append(
             Series("default settings", [(trials[0]["trial"], default), (trials[-1]["trial"], default)], 2, dashed=True)
         )
-    share = "accuracy" in str(summary["objective"])
-    return line_chart(
-        "Trials", lines, Axis("trial"), Axis(plain_name(summary["objective"]), percent_of if share else plain)
-    )
+    return line_chart("Trials", lines, Axis("trial"), Axis(plain_name(summary["objective"]), percent_of))
 
 
 def _schedule(schedule: Mapping[str, Any] | None) -> Html | None:
