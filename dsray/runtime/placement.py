@@ -18,7 +18,7 @@ from dsray.data import DataConfig, Prepared
 from dsray.engine import Plan
 from dsray.experiment import Experiment
 from dsray.placement import OnLine, trainings
-from dsray.runtime.data import augmented, prepare
+from dsray.runtime.data import augmented, idle_cpus, prepare
 from dsray.runtime.quiet import train_environment
 from dsray.runtime.train import train_twin, train_with_ray
 
@@ -64,8 +64,14 @@ class RayPlacement:
     def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:
         threads = torch.get_num_threads()
         references = [ray.put(value) for value in shared]
-        tasks = [_apply.remote(work, item, threads, *references) for item in items]
-        _wait(tasks)
+        at_once = max(1, idle_cpus(0) // threads)
+        tasks: list[ray.ObjectRef] = []
+        running: list[ray.ObjectRef] = []
+        for item in items:
+            running = _wait(running, unfinished=at_once - 1)
+            tasks.append(_apply.remote(work, item, threads, *references))
+            running.append(tasks[-1])
+        _wait(running)
         return ray.get(tasks)
 
 
@@ -82,16 +88,20 @@ def _apply(work: Callable[..., Any], item: Any, threads: int, *shared: Any) -> A
     return work(item, *shared)
 
 
-def _wait(tasks: list[ray.ObjectRef]) -> None:
-    """Wait in short pieces, so that Ctrl-C is heard at once; raises what a task raised."""
+def _wait(tasks: list[ray.ObjectRef], unfinished: int = 0) -> list[ray.ObjectRef]:
+    """Wait until at most `unfinished` are left and return them; raises what a task raised.
+
+    In short pieces, so that Ctrl-C is heard at once.
+    """
     left = tasks
-    while left:
+    while len(left) > unfinished:
         ready, left = ray.wait(left, timeout=POLL_S)
         for task in ready:
             try:
                 ray.get(task)
             except ray.exceptions.RayTaskError as error:
                 raise error.cause or error from None
+    return left
 
 
 def _in_thread(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:

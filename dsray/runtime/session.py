@@ -16,6 +16,10 @@ import ray
 from dsray.base import RunFailure
 from dsray.sections import ParallelConfig
 
+SPARE_CPUS = 10
+"""Ray Data shares the CPUs that are left among all its executions, those of a killed worker included for minutes; one
+that gets less than a whole CPU waits. Too many tasks at once are prevented where tasks are submitted."""
+
 
 class Session:
     """`with Session(parallel):` starts or joins a cluster, and leaves nothing behind.
@@ -34,8 +38,8 @@ class Session:
             return self
         if self.own:
             self.parallel.check_room()
-        spare = max(2, os.cpu_count() or 1)
-        arguments = {"num_cpus": self.parallel.processes * self.threads + spare + 2, "include_dashboard": False}
+        logical = self.parallel.processes * self.threads + max(2, os.cpu_count() or 1) + SPARE_CPUS
+        arguments = {"num_cpus": logical, "include_dashboard": False}
         # importing what training needs takes as long as the cluster takes to start: do both at once
         threading.Thread(target=importlib.import_module, args=("dsray.runtime.placement",), daemon=True).start()
         try:
