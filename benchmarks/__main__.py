@@ -6,6 +6,7 @@ import argparse
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 NAMES = ("chain",)
 
@@ -17,13 +18,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one seed, fewer rows; for a first look")
     parser.add_argument("--json", type=Path, help="file to write")
     arguments = parser.parse_args()
-    found = import_module(f"benchmarks.{arguments.name}").measure(quick=arguments.quick)
-    text = json.dumps(found, indent=1)
-    if arguments.json:
-        aside = arguments.json.with_suffix(".tmp")
-        aside.write_text(text + "\n")
-        aside.replace(arguments.json)
-    print(text)
+
+    def save(found: dict[str, Any]) -> None:
+        if arguments.json:
+            aside = arguments.json.with_suffix(".tmp")
+            aside.write_text(json.dumps(found, indent=1) + "\n")
+            aside.replace(arguments.json)
+
+    found = import_module(f"benchmarks.{arguments.name}").measure(save, quick=arguments.quick)
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -32,23 +33,32 @@ SWEEP = QUICKSTART.parent / "sweeps" / "quickstart.yaml"
 EPSILON = 0.1
 
 
-def measure(*, quick: bool = False) -> dict[str, Any]:
-    """Rows per seed, and their means in the summary. quick: one seed, 150 judged rows, no sweep."""
+def measure(save: Callable[[dict[str, Any]], None], *, quick: bool = False) -> dict[str, Any]:
+    """Rows per seed, and their means in the summary; `save` is called after each row, so that a crash loses none.
+
+    quick: one seed, 150 judged rows, no sweep.
+    """
     seeds = (0,) if quick else (0, 1, 2)
-    with tempfile.TemporaryDirectory() as scratch:
-        rows = [_seed(seed, Path(scratch), quick) for seed in seeds]
-        summary = {name: mean(row[name] for row in rows) for name in rows[0] if name != "seed"}
-        if not quick:
-            summary |= _sweep(Path(scratch))
     experiment = Experiment.load(QUICKSTART)
-    return {
+    found: dict[str, Any] = {
         "name": "chain",
         "data": f"digits with questions (constructed), fingerprint {prepare(experiment.data).fingerprint}",
         "seed": list(seeds),
         "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "torch": torch.__version__},
-        "rows": rows,
-        "summary": summary,
+        "rows": [],
+        "summary": {},
     }
+    with tempfile.TemporaryDirectory() as scratch:
+        for seed in seeds:
+            found["rows"].append(_seed(seed, Path(scratch), quick))
+            save(found)
+        rows = found["rows"]
+        found["summary"] = {name: mean(row[name] for row in rows) for name in rows[0] if name != "seed"}
+        save(found)
+        if not quick:
+            found["summary"] |= _sweep(Path(scratch))
+            save(found)
+    return found
 
 
 def _seed(seed: int, scratch: Path, quick: bool) -> dict[str, float]:
@@ -135,6 +145,6 @@ def _sweep(scratch: Path) -> dict[str, float]:
     trials = pq.read_table(record.path / "tune" / "trials.parquet").to_pylist()
     busy = sum(trial["seconds"] for trial in trials) / 2
     return {
-        "tune_gain_points": 100 * (record.metrics["best_value"] - record.metrics["default_value"]),
+        "tune_gain_points": 100 * (record.metrics["tune_best_value"] - record.metrics["tune_default_value"]),
         "tune_overhead_per_trial_s": max(0.0, record.timings["seconds_total"] - busy) / len(trials),
     }

@@ -181,3 +181,16 @@ def test_an_unfinished_checkpoint_is_never_read(digits, tmp_path):
     root = tmp_path / "checkpoints"
     (root / ".step-000099.1").mkdir()
     assert latest_checkpoint(root).name == "step-000012"
+
+
+def test_bf16_learns_as_fp32_does_and_keeps_its_weights_whole(digits):
+    """Mixed precision: products in bf16, weights and optimiser in fp32, adversarial stages included."""
+    sections = {"adversarial": ADVERSARIAL}
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        x = experiment(**sections, train={**BASE["train"], "precision": precision})
+        model, lines = run(x, digits)
+        losses[precision] = [line["loss"] for line in lines if line["kind"] == "step"]
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert losses["bf16"] != losses["fp32"]  # it did something else
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
