@@ -81,7 +81,9 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
         yield "Blocks skipped", percent(get("skip_rate")), "" if cost is None else f"{points(-cost)} of accuracy"
     if timings.get("seconds_total") is not None:
         first = timings.get("seconds_to_first_step")
-        yield "Time", seconds(timings["seconds_total"]), "" if first is None else f"first step after {seconds(first)}"
+        total = timings["seconds_total"]
+        shown = f"{total:.0f} s" if 60 <= total < 600 else seconds(total)
+        yield "Time", shown, "" if first is None else f"first step after\u00a0{seconds(first)}".replace(" s", "\u00a0s")
 
 
 def _tile(label: str, big: str, small: str) -> Html:
