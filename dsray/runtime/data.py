@@ -100,6 +100,10 @@ def augmented(
 
 
 def idle_cpus(busy: int) -> int:
-    """CPUs of all machines beside those that `busy` threads use, at least 1. A local cluster's own count is logical."""
+    """CPUs of the cluster beside those that `busy` threads use, at least 1.
+
+    A cluster of one machine is counted by its cores, since a private one offers more logical CPUs than there are.
+    """
     machines = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
-    return max(1, int(sum(min(cpus, os.cpu_count() or 1) for cpus in machines)) - busy)
+    cpus = sum(machines) if len(machines) > 1 else min(machines[0], os.cpu_count() or 1)
+    return max(1, int(cpus) - busy)

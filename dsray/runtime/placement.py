@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,7 +40,8 @@ class RayPlacement:
         folder = folder.resolve()
         reference = ray.put(data)
         todo = trainings(experiment, data, folder)
-        threading.Thread(target=_first_batch, args=(reference, experiment, data), daemon=True, name="data").start()
+        if todo:
+            threading.Thread(target=_first_batch, args=(reference, experiment, data), daemon=True, name="data").start()
         twins: list[ray.ObjectRef] = []
 
         def start_twin() -> None:
@@ -79,7 +81,8 @@ def _first_batch(reference: ray.ObjectRef, experiment: Experiment, data: Prepare
     """Bring Ray Data's processes up while those of Ray Train start."""
     plan = Plan(experiment.seed, "warm-up", data.splits["train"], experiment.train.batch, data.splits["train"][:0], 0.0)
     environment = train_environment()
-    next(augmented(reference, experiment.augment, plan, 0, 1, 0, 1, experiment.seed, runtime_env=environment))
+    with suppress(Exception):  # what fails here fails again where it is needed, and is told there
+        next(augmented(reference, experiment.augment, plan, 0, 1, 0, 1, experiment.seed, runtime_env=environment))
 
 
 @ray.remote(max_retries=2)
