@@ -8,6 +8,7 @@ from dsray.data.instances import columns_of
 from dsray.data.order import draw, draw_range, steps_of
 from dsray.data.parquet import ParquetConfig
 from dsray.data.pipeline import fit_schema, prepare_table
+from dsray.data.plan import Plan
 from dsray.data.prepare import fingerprint_of, prepare
 from dsray.data.prepared import Prepared, assemble, is_whole
 from dsray.data.source import SourceConfig
@@ -19,6 +20,7 @@ __all__ = [
     "DigitsConfig",
     "ImageColumn",
     "ParquetConfig",
+    "Plan",
     "Prepared",
     "SourceConfig",
     "TextColumn",

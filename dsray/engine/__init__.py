@@ -5,7 +5,7 @@ from dsray.engine.config import AdversarialConfig, AdversarialStage, RobustnessC
 from dsray.engine.evaluate import Evaluation, evaluate
 from dsray.engine.loop import Cadence, fit
 from dsray.engine.regimes import ContinualConfig, FinetuneConfig
-from dsray.engine.rows import Plan, Replay, RowFilter
+from dsray.engine.rows import Replay, RowFilter
 from dsray.engine.stage import Perturb, Stage
 from dsray.engine.state import TrainState
 from dsray.engine.worker import HistoryFile, LocalWorker, Worker, rewind_history
@@ -20,7 +20,6 @@ __all__ = [
     "HistoryFile",
     "LocalWorker",
     "Perturb",
-    "Plan",
     "Replay",
     "RobustnessConfig",
     "RowFilter",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
+from dsray.data import Plan
 from dsray.engine.actions import ActionConfig, Border
 from dsray.engine.executions import Execution
 from dsray.engine.regime import Regime
-from dsray.engine.rows import Plan
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
 from dsray.engine.validate import validation_line

@@ -1,15 +1,12 @@
-"""Which rows a stage learns from, and the global batches they make."""
+"""Which rows a stage learns from."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from dsray.base import Config, RequestError, nearest
-from dsray.data import Prepared, draw
-from dsray.noise import key_of
+from dsray.data import Prepared
 
 
 class RowFilter(Config):
@@ -49,34 +46,3 @@ class Replay(Config):
     """A share of each batch that is drawn from the replay memory once it holds rows."""
 
     share: float = Field(0.5, gt=0, lt=1, description="share of each batch")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The global batches of a stage: a pure function of the step, the same on any number of workers."""
-
-    seed: int
-    stage: str
-    rows: np.ndarray
-    batch: int
-    memory: np.ndarray
-    replay_share: float
-
-    def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row ids and epochs (both (batch,) int64) of global batch `step`; replayed rows come last."""
-        old = round(self.batch * self.replay_share) if len(self.memory) else 0
-        rows, epochs = draw(self.seed, self.stage, self.rows, self.batch - old, step)
-        if old:
-            again, passes = draw(key_of(self.seed, "replay"), self.stage, self.memory, old, step)
-            rows, epochs = np.concatenate([rows, again]), np.concatenate([epochs, passes])
-        return rows, epochs
-
-    def slice(self, first: int, last: int, rank: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row ids and epochs of one worker for steps first..last-1, concatenated; `rank::size` of each batch."""
-        pieces = [self(step) for step in range(first, last)]
-        rows, epochs = zip(*((r[rank::size], e[rank::size]) for r, e in pieces), strict=True)
-        return np.concatenate(rows), np.concatenate(epochs)
-
-    def per_worker(self, rank: int, size: int) -> int:
-        """Rows of each global batch that belong to worker `rank`."""
-        return len(range(rank, self.batch, size))

@@ -12,8 +12,7 @@ import torch
 from dsray.augment import AugmentConfig, augment
 from dsray.batch import Batch
 from dsray.checkpoint import save_checkpoint
-from dsray.data import Prepared, to_batch
-from dsray.engine.rows import Plan
+from dsray.data import Plan, Prepared, to_batch
 
 if TYPE_CHECKING:
     from dsray.engine.state import TrainState

@@ -16,6 +16,7 @@ import ray.data
 from dsray.augment import AugmentConfig
 from dsray.data import (
     DataConfig,
+    Plan,
     Prepared,
     assemble,
     fingerprint_of,
@@ -24,8 +25,7 @@ from dsray.data import (
     load_tables,
     prepare_table,
 )
-from dsray.engine import Plan
-from dsray.runtime.gather import gather
+from dsray.runtime.gather import Share, gather
 from dsray.schema import Schema
 
 BLOCK_ROWS = 4096
@@ -82,13 +82,13 @@ def augmented(
     """
     quiet_context()
     mine = plan.per_worker(rank, size)
-    steps = max(1, BLOCK_ROWS // mine)
-    starts = range(first, last, steps)
-    ids = ray.put([plan.slice(start, min(start + steps, last), rank, size) for start in starts])
+    share = Share(first, last, max(1, BLOCK_ROWS // mine), rank, size)
+    blocks = -(-(last - first) // share.steps)
+    shared = {"plan": [ray.put(plan)], "share": share, "data": [data], "operations": augmentation, "seed": seed}
     # the block numbers come from a range, whose read is one task with the map; other sources cost tasks of their own
-    dataset = ray.data.range(len(starts), override_num_blocks=len(starts)).map_batches(
+    dataset = ray.data.range(blocks, override_num_blocks=blocks).map_batches(
         cast(Any, gather),
-        fn_kwargs={"ids": [ids], "data": [data], "operations": augmentation, "seed": seed},
+        fn_kwargs=shared,
         batch_format="numpy",
         batch_size=None,
         **remote,

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import ray
 
 from dsray.augment import AugmentConfig, augment
+from dsray.data.plan import Plan
 from dsray.data.prepared import Prepared
 
 
-def gather(
-    block: dict[str, Any], ids: list[ray.ObjectRef], data: list[ray.ObjectRef], operations: AugmentConfig, seed: int
-) -> dict[str, Any]:
-    """Rows by id from the shared table, augmented.
+@dataclass(frozen=True)
+class Share:
+    """Steps first..last-1 in blocks of `steps`, and the worker they are for."""
 
-    block: `id` (1,), the number of the block. ids: reference to a list of blocks, each (row ids, epochs), both (rows,)
-    int64. data: reference to the `Prepared` rows.
+    first: int
+    last: int
+    steps: int
+    rank: int
+    size: int
+
+
+def gather(
+    block: dict[str, Any],
+    plan: list[ray.ObjectRef],
+    share: Share,
+    data: list[ray.ObjectRef],
+    operations: AugmentConfig,
+    seed: int,
+) -> dict[str, Any]:
+    """One worker's rows of a block of steps, from the shared table, augmented.
+
+    block: `id` (1,), the number of the block. plan, data: references to the stage's `Plan` and the `Prepared` rows.
     """
-    rows, epochs = ray.get(ids[0])[int(block["id"][0])]
+    of_stage: Plan = ray.get(plan[0])
     prepared: Prepared = ray.get(data[0])
+    start = share.first + int(block["id"][0]) * share.steps
+    rows, epochs = of_stage.slice(start, min(start + share.steps, share.last), share.rank, share.size)
     return augment(prepared.gather(rows, epochs), [operation.build() for operation in operations.operations], seed)

@@ -15,8 +15,7 @@ import dsray.runtime.quiet  # noqa: F401  isort: skip
 import ray
 import torch
 
-from dsray.data import DataConfig, Prepared
-from dsray.engine import Plan
+from dsray.data import DataConfig, Plan, Prepared
 from dsray.experiment import Experiment
 from dsray.placement import OnLine, trainings
 from dsray.runtime.data import augmented, idle_cpus, prepare

@@ -19,8 +19,8 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from dsray.base import RequestError, RunFailure
 from dsray.batch import Batch
-from dsray.data import to_batch
-from dsray.engine import LocalWorker, Plan, TrainState
+from dsray.data import Plan, to_batch
+from dsray.engine import LocalWorker, TrainState
 from dsray.experiment import Experiment
 from dsray.runtime.data import augmented, idle_cpus
 from dsray.runtime.entry import train_worker

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from dsray.augment import AugmentConfig
-from dsray.engine import LocalWorker, Plan
+from dsray.data import Plan
+from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
 
 pytestmark = pytest.mark.ray

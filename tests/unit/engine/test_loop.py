@@ -11,7 +11,8 @@ import torch
 
 from dsray.base import RequestError
 from dsray.checkpoint import checkpoints, latest_checkpoint
-from dsray.engine import LocalWorker, Plan
+from dsray.data import Plan
+from dsray.engine import LocalWorker
 from dsray.engine.policies import PlateauConfig, ReachConfig
 from dsray.experiment import Experiment
 from dsray.training import Places, resume_history, train

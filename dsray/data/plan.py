@@ -1,0 +1,44 @@
+"""The plan of a stage: which row stands where in which global batch. Needs no torch, so that data tasks start quickly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsray.data.order import draw
+from dsray.noise import key_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The global batches of a stage: a pure function of the step, the same on any number of workers.
+
+    rows: the stage's row ids. memory: those of the replay memory, `replay_share` of each batch where there are any.
+    """
+
+    seed: int
+    stage: str
+    rows: np.ndarray
+    batch: int
+    memory: np.ndarray
+    replay_share: float
+
+    def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Row ids and epochs (both (batch,) int64) of global batch `step`; replayed rows come last."""
+        old = round(self.batch * self.replay_share) if len(self.memory) else 0
+        rows, epochs = draw(self.seed, self.stage, self.rows, self.batch - old, step)
+        if old:
+            again, passes = draw(key_of(self.seed, "replay"), self.stage, self.memory, old, step)
+            rows, epochs = np.concatenate([rows, again]), np.concatenate([epochs, passes])
+        return rows, epochs
+
+    def slice(self, first: int, last: int, rank: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Row ids and epochs of one worker for steps first..last-1, concatenated; `rank::size` of each batch."""
+        pieces = [self(step) for step in range(first, last)]
+        rows, epochs = zip(*((r[rank::size], e[rank::size]) for r, e in pieces), strict=True)
+        return np.concatenate(rows), np.concatenate(epochs)
+
+    def per_worker(self, rank: int, size: int) -> int:
+        """Rows of each global batch that belong to worker `rank`."""
+        return len(range(rank, self.batch, size))
