@@ -135,15 +135,17 @@ def _sweep(scratch: Path) -> dict[str, float]:
 
     from dsray.sweep import sweep
 
+    experiment = Experiment.load(SWEEP)
     record = sweep(
-        Experiment.load(SWEEP),
+        experiment,
         out=scratch / "sweep",
         resume=False,
         console=Console(quiet=True),
         command=["dsray", "tune"],
     )
     trials = pq.read_table(record.path / "tune" / "trials.parquet").to_pylist()
-    busy = sum(trial["seconds"] for trial in trials) / 2
+    assert experiment.tune is not None
+    busy = sum(trial["seconds"] for trial in trials) / experiment.tune.concurrent
     return {
         "tune_gain_points": 100 * (record.metrics["tune_best_value"] - record.metrics["tune_default_value"]),
         "tune_overhead_per_trial_s": max(0.0, record.timings["seconds_total"] - busy) / len(trials),

@@ -197,4 +197,6 @@ def explain(error: ValidationError, root: str) -> str:
     value = first["input"]
     said = "; got " in message or isinstance(value, dict | list | tuple | BaseModel)
     shown = "" if said else f"; got {value!r}"
+    if re.match(r"[a-z_]\w*(\.\w+)*: ", message):  # a check across fields that names the one at fault itself
+        return f"{'.'.join([*loc, message])}{shown}"
     return f"{path}: {message[:1].lower()}{message[1:]}{shown}"

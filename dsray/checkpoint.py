@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dsray.base import RequestError
+from dsray.folders import replace_folder
 
 
 def save_checkpoint(
@@ -27,8 +29,7 @@ def save_checkpoint(
     save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, aside / "state.safetensors")
     (aside / "state.json").write_text(json.dumps(plain))
     _sync(aside)
-    shutil.rmtree(final, ignore_errors=True)
-    aside.rename(final)
+    replace_folder(aside, final)
     for old in checkpoints(root)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return final
@@ -42,11 +43,17 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RequestError(
             f"checkpoint: {folder} is not a checkpoint ({Path(error.filename).name} is missing)"
         ) from None
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise RequestError(
+            f"checkpoint: {folder} cannot be read ({reason}); delete it, and --resume goes on from the one before"
+        ) from None
 
 
 def checkpoints(root: Path) -> list[Path]:
     """Committed checkpoints of a run, oldest first."""
-    return sorted(p for p in root.glob("step-*") if p.is_dir())
+    found = [p for p in root.glob("step-*") if p.is_dir() and p.name[5:].isdecimal()]
+    return sorted(found, key=lambda p: int(p.name[5:]))
 
 
 def latest_checkpoint(root: Path) -> Path | None:

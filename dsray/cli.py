@@ -212,3 +212,7 @@ def _say(line: str) -> None:
 def _typed() -> list[str]:
     """The command as typed, with the program's short name."""
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+if __name__ == "__main__":
+    main()

@@ -47,6 +47,13 @@ class Experiment(Config):
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Experiment:
+        if self.name == "latest":
+            raise ValueError("name: 'latest' names the newest run; give another")
+        for i, stage in enumerate(self.adversarial.stages if self.adversarial else ()):
+            if round(self.train.batch * stage.share) == 0:
+                raise ValueError(
+                    f"adversarial.stages.{i}.share: {stage.share:g} of {self.train.batch} rows is none; give more"
+                )
         if self.adversarial and self.data.image is None:
             raise ValueError("adversarial: attacks perturb images; data.image is missing")
         if self.parallel.workers > self.train.batch:
@@ -113,6 +120,8 @@ class Experiment(Config):
             self.continual,
             lambda rows: len(rows.select(data, "train", "continual.tasks")),
         )
+        for task in self.continual.tasks if self.continual else ():
+            task.filter().select(data, "validation", f"continual.tasks.{task.name}")
         return stages
 
     def undefended_stages(self, data: Prepared) -> list[Stage] | None:
@@ -122,14 +131,34 @@ class Experiment(Config):
         return undefended(self.stages(data), self.train)
 
 
-def read_tree(path: Path) -> dict[str, Any]:
+class _TwiceError(Exception):
+    """A mapping names a key twice."""
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML lets the last of two equal keys win; here that is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise _TwiceError(f"line {key.start_mark.line + 1}: '{key.value}' is given twice; keep one of them")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_tree(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The mapping in a YAML file, laid over the file that its `extends:` names."""
+    if path.resolve() in above:
+        raise RequestError(f"extends: {path} extends itself; name another file")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # a SafeLoader
     except FileNotFoundError:
         raise RequestError(f"experiment: {path} does not exist") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"experiment: cannot read {path} ({error})") from None
+    except _TwiceError as error:
+        raise RequestError(f"experiment: {path}, {error}") from None
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
@@ -137,4 +166,4 @@ def read_tree(path: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise RequestError(f"experiment: {path} must hold a mapping of sections")
     base = tree.pop("extends", None)
-    return tree if base is None else merge(read_tree(path.parent / str(base)), tree)
+    return tree if base is None else merge(read_tree(path.parent / str(base), (*above, path.resolve())), tree)

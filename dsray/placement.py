@@ -40,7 +40,7 @@ def trainings(experiment: Experiment, data: Prepared, folder: Path) -> list[tupl
     wanted = [(Places(folder), False)]
     if experiment.undefended_stages(data) is not None:
         wanted.append((Places(folder, "-undefended"), True))
-    return [(places, twin) for places, twin in wanted if not (places.model / "training.json").exists()]
+    return [(places, twin) for places, twin in wanted if not _whole(places.model)]
 
 
 class LocalPlacement:
@@ -67,3 +67,7 @@ class LocalPlacement:
 
     def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:
         return [work(item, *shared) for item in items]
+
+
+def _whole(model: Path) -> bool:
+    return all((model / name).exists() for name in ("training.json", "model.json", "model.safetensors"))

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from dsray.base import RequestError
 from dsray.compress import Artefact
 from dsray.data import prepare_table, read_rows
 from dsray.data.collate import unit_range
@@ -22,6 +23,8 @@ PRINTED = 20
 
 def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> pa.Table:
     """Predictions for each row of `file`: written to `out` as Parquet, or the first ones printed."""
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise RequestError(f"out: {out} is {'a folder' if out.is_dir() else 'in no folder that exists'}; give a file")
     record = Record.open(run)
     predictor = Predictor(Artefact.load(record.path / "compressed"))
     schema = predictor.artefact.schema

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from dsray.base import DsrayError, RequestError
+from dsray.base import RequestError
 from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
@@ -62,8 +62,13 @@ def run(
         record.update_timings({"seconds_total": time.monotonic() - started})
         record.finish()
         write_report(record)
-    except DsrayError as error:
-        record.fail(error)
+    except Exception as error:
+        if isinstance(error, RequestError) and not resume and not record.status["steps"]:
+            record.discard()
+        else:
+            record.fail(error)
+            with suppress(Exception):  # what was finished is shown; the error itself is told by the caller
+                write_report(record)
         raise
     console.print(closing_table(record))
     console.print(f"\nThe record is in {record.path}. Next:", highlight=False)
@@ -111,7 +116,10 @@ class _Run:
     def steps(self) -> None:
         with self._phase("data"):
             data = self.placement.prepare(self.experiment.data, self.record.path.parent / ".cache")
+            self.experiment.stages(data)  # refuses what only the data can tell, before anything is done
             self._describe(data)
+        if not all((self.record.path / "model" / name).exists() for name in ("model.json", "model.safetensors")):
+            self.record.set_step("train", "running")  # also when it was done: a checkpoint gives the model back
         self._step("train", lambda: self._train(data))
         model, twin = self._models()
         self._step("evaluate", lambda: evaluate_step(self.record, self.experiment, data, model, twin))
@@ -127,8 +135,12 @@ class _Run:
         if self.record.status["steps"].get(name) == "done":
             return
         self.record.set_step(name, "running")
-        with self._phase(name):
-            work()
+        try:
+            with self._phase(name):
+                work()
+        except Exception:
+            self.record.set_step(name, "failed")
+            raise
         self.record.set_step(name, "done")
 
     @contextmanager

@@ -28,10 +28,15 @@ class ScheduleConfig(Plugin):
         """The value at each of `steps` steps."""
         raise NotImplementedError
 
+    def span(self, steps: int = 1000) -> tuple[float, float]:
+        """The smallest and the largest value reached in `steps` steps; long stretches are looked at in 1000 places."""
+        schedule, places = self.build(steps), min(steps, 1000)
+        values = [schedule(i * (steps - 1) // max(1, places - 1)) for i in range(places)]
+        return min(values), max(values)
+
     def peak(self, steps: int = 1000) -> float:
         """The largest value reached in `steps` steps."""
-        schedule = self.build(steps)
-        return max(schedule(s) for s in range(steps))
+        return self.span(steps)[1]
 
 
 class ConstantConfig(ScheduleConfig):

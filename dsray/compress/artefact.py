@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from dsray.base import RequestError
 from dsray.compress.session import Session
+from dsray.folders import replace_folder
 from dsray.schema import Schema
 
 FORMAT = 1
@@ -86,8 +87,7 @@ def write_artefact(
     files["report.json"] = _hash(aside / "report.json")  # speeds stand in it: no part of the version
     manifest["sha256"] = _digest(manifest)
     (aside / "manifest.json").write_bytes(_written(manifest))
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+    replace_folder(aside, folder)
 
 
 def _written(manifest: Mapping[str, Any]) -> bytes:

@@ -74,7 +74,8 @@ def _best(
     )
     raise RunFailure(
         f"compress: the gate failed, nothing was written; closest ({method}): {closest}; allowed "
-        f"{config.max_loss_points:g} clean and {config.max_adversarial_loss_points:g} adversarial"
+        f"{config.max_loss_points:g} (compress.max_loss_points) and {config.max_adversarial_loss_points:g} "
+        "(compress.max_adversarial_loss_points); dsray compress RUN tries again with others"
     )
 
 

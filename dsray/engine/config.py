@@ -47,7 +47,10 @@ class AdversarialStage(Length):
     def _sound(self) -> AdversarialStage:
         if not self.loss.needs_adversarial:
             raise ValueError(f"loss: '{self.loss.kind}' reads no adversarial rows; use madry or trades")
-        if (peak := self.epsilon.peak()) > 1:
+        lowest, peak = self.epsilon.span()
+        if lowest < 0:
+            raise ValueError(f"epsilon: {lowest:g} is negative; a radius lies in [0, 1]")
+        if peak > 1:
             raise ValueError(
                 f"epsilon: {peak:g} is outside the input range [0, 1]; write {peak:g}/255 = {peak / 255:.4f}"
             )

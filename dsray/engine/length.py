@@ -11,8 +11,10 @@ from dsray.data import steps_of
 class Length(Config):
     """Base of sections that last: give `steps` or `epochs`, not both."""
 
-    epochs: float | None = Field(None, gt=0, description="passes over the rows of the stage")
-    steps: int | None = Field(None, ge=1, description="optimiser steps; instead of epochs")
+    epochs: float | None = Field(
+        None, gt=0, le=1e6, allow_inf_nan=False, description="passes over the rows of the stage"
+    )
+    steps: int | None = Field(None, ge=1, le=10**9, description="optimiser steps; instead of epochs")
 
     @model_validator(mode="after")
     def _one_length(self) -> Length:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from dsray.base import RunFailure
 from dsray.data import Plan
 from dsray.engine.actions import ActionConfig, Border
 from dsray.engine.executions import Execution
@@ -65,7 +67,7 @@ class _Loop:
         rows = stage.rows.select(self.worker.data, "train", stage.name)
         if state.step == 0:
             self._border(stage, "begin", stage.on_enter, rows)
-        regime = Regime(stage, state, self.seed)
+        regime = Regime(stage, state, self.seed, self.worker.rank, self.worker.size)
         plan = self._plan(stage, rows)
         reason = self._steps(stage, regime, plan)
         if reason is None:
@@ -105,6 +107,9 @@ class _Loop:
         context = regime.context(state, batch, execution.model)
         parts = execution.forward_backward(context, regime.terms, stage.batch)
         norm = execution.clip(self.clip)
+        if not math.isfinite(norm):
+            where = f"step {state.step + 1} of stage {stage.name}"
+            raise RunFailure(f"training diverged at {where} (gradient norm {norm}); use lower train.rates")
         execution.optimizer_step(state.optimizer)
         state.model.balance(execution.expert_load(context))  # type: ignore[operator]
         epsilon = regime.epsilon(state.step) if regime.epsilon else None

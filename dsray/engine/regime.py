@@ -20,10 +20,10 @@ from dsray.schedules import Schedule
 
 
 class Regime:
-    """What a stage says, built. `epsilon` is None where the stage has no attack."""
+    """What a stage says, built, for worker `rank` of `size`. `epsilon` is None where the stage has no attack."""
 
-    def __init__(self, stage: Stage, state: TrainState, seed: int):
-        self.stage, self.seed = stage, seed
+    def __init__(self, stage: Stage, state: TrainState, seed: int, rank: int = 0, size: int = 1):
+        self.stage, self.seed, self.rank, self.size = stage, seed, rank, size
         self.rate: Schedule = stage.rates.schedule.build(stage.steps)
         self.terms: list[WeightedTerm] = [(t.kind, t.weight.build(stage.steps), t.build()) for t in stage.terms]
         self.policies = [policy.build() for policy in stage.policies]
@@ -48,10 +48,10 @@ class Regime:
 
     def _perturbation(self, model: nn.Module, step: int, global_step: int) -> Perturbation:
         def perturbed(epsilon: float, batch: Batch, loss: RowLoss | None) -> Batch:
-            if epsilon == 0 or self.attack is None:
+            count = self._perturbed(len(batch))
+            if epsilon == 0 or self.attack is None or count == 0:
                 return batch
             seed = key_of(self.seed, "perturb", global_step)
-            count = round(len(batch) * self.share)
             if count == len(batch):
                 return perturb(self.attack, model, batch, epsilon, loss=loss, seed=seed)
             rows = torch.arange(count, device=batch.device)
@@ -60,6 +60,11 @@ class Regime:
             return batch.with_input("image", images)
 
         return partial(perturbed, self.epsilon(step) if self.epsilon else 0.0)
+
+    def _perturbed(self, rows: int) -> int:
+        """How many of this worker's rows are perturbed: those among the first `share` of the global batch."""
+        whole = round(self.stage.batch * self.share)
+        return min(rows, len(range(self.rank, whole, self.size)))
 
 
 def freeze(model: nn.Module, stage: Stage) -> None:

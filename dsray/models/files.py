@@ -8,11 +8,13 @@ import shutil
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from dsray.base import RequestError, foreign_kinds
+from dsray.folders import replace_folder
 from dsray.models.config import ModelConfig
 from dsray.models.model import RoutedModel
 from dsray.schema import Schema
@@ -26,8 +28,7 @@ def save_model(folder: Path, model: RoutedModel, config: ModelConfig, schema: Sc
     save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, aside / "model.safetensors")
     about = {"format": 1, "model": config.model_dump(mode="json"), "schema": schema.model_dump(mode="json")}
     (aside / "model.json").write_text(json.dumps(about, indent=1))
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+    replace_folder(aside, folder)
 
 
 def load_model(folder: Path, *, trust: bool = False) -> tuple[RoutedModel, ModelConfig, Schema]:
@@ -40,9 +41,16 @@ def load_model(folder: Path, *, trust: bool = False) -> tuple[RoutedModel, Model
         about = json.loads((folder / "model.json").read_text())
     except FileNotFoundError:
         raise RequestError(f"model: {folder} holds no finished model (model.json is missing)") from None
+    except ValueError:
+        about = {}
+    if not isinstance(about, dict) or not {"model", "schema"} <= set(about):
+        raise RequestError(f"model: {folder / 'model.json'} was altered; train or copy it again")
     if not trust and (foreign := sorted(foreign_kinds(about["model"]))):
         raise RequestError(f"model: {folder} runs code of its own ({', '.join(foreign)}); add --trust to allow it")
-    config, schema = ModelConfig.model_validate(about["model"]), Schema.model_validate(about["schema"])
+    try:
+        config, schema = ModelConfig.model_validate(about["model"]), Schema.model_validate(about["schema"])
+    except ValidationError:
+        raise RequestError(f"model: {folder / 'model.json'} is not of this version; train or copy it again") from None
     with torch.device("meta"):
         model = config.build(schema)
     try:

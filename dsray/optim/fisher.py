@@ -20,10 +20,11 @@ FisherKind = Literal["true", "empirical"]
 
 
 def diagonal_fisher(
-    model: nn.Module, batches: Iterable[Batch], *, kind: FisherKind = "true", seed: int = 0
+    model: nn.Module, batches: Iterable[Batch | tuple[Tensor, Tensor]], *, kind: FisherKind = "true", seed: int = 0
 ) -> dict[str, Tensor]:
     """Parameter name -> mean squared gradient of log p(label | row), in the shape of the parameter.
 
+    batches: of any data loader: `Batch`, or (images, labels) for a model that maps images to logits.
     One backward pass per row, so pass a few hundred rows. Only parameters that require gradients are measured;
     training mode and gradients of the model are left as they were.
     """
@@ -35,6 +36,7 @@ def diagonal_fisher(
     model.eval()
     try:
         for batch in batches:
+            batch = batch if isinstance(batch, Batch) else _as_batch(*batch, first=rows)
             for i in range(len(batch)):
                 row = batch.select(slice(i, i + 1))  # type: ignore[arg-type]
                 log_p = classify(row).log_softmax(dim=-1)
@@ -47,6 +49,11 @@ def diagonal_fisher(
     finally:
         model.train(was_training)
     return {name: t / max(1, rows) for name, t in zip(names, total, strict=True)}
+
+
+def _as_batch(images: Tensor, labels: Tensor, *, first: int) -> Batch:
+    ids = torch.arange(first, first + len(labels), device=labels.device)
+    return Batch({"image": images}, labels, ids, torch.zeros_like(ids))
 
 
 def _draw(log_p: Tensor, row: Batch, seed: int) -> Tensor:

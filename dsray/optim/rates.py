@@ -32,7 +32,7 @@ class Rates(Config):
 
     @model_validator(mode="after")
     def _not_negative(self) -> Rates:
-        if self.schedule.peak() < 0:
+        if self.schedule.span()[0] < 0:
             raise ValueError("a learning rate must not be negative")
         return self
 

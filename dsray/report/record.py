@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import threading
 import uuid
 from collections.abc import Mapping
@@ -97,7 +98,10 @@ class Record:
     @property
     def experiment_text(self) -> str:
         """The fully resolved experiment as YAML."""
-        return (self.path / "experiment.yaml").read_text(encoding="utf-8")
+        try:
+            return (self.path / "experiment.yaml").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RequestError(f"record: cannot read {self.path / 'experiment.yaml'} ({error})") from None
 
     def read_json(self, name: str) -> Any:
         """The content of a JSON file of the record, or None when it does not exist."""
@@ -153,6 +157,16 @@ class Record:
     def fail(self, error: BaseException | str) -> None:
         """Mark the run as failed, with the reason as one line."""
         self._set_state("failed", " ".join(str(error).split()) or type(error).__name__)
+
+    def discard(self) -> None:
+        """Remove the record of a request that turned out to be wrong before anything was done."""
+        latest = self.path.parent / "latest"
+        if latest.is_symlink() and latest.readlink() == Path(self.path.name):
+            latest.unlink()
+            others = [p.parent for p in self.path.parent.glob("*/manifest.json") if p.parent != self.path]
+            if others:
+                latest.symlink_to(max(others, key=lambda p: (p / "manifest.json").stat().st_mtime).name)
+        shutil.rmtree(self.path)
 
     def resume(self) -> None:
         """Mark the run as running again; finished steps stay finished."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,9 +23,8 @@ from dsray.data import (
     fit_schema,
     is_whole,
     load_tables,
-    prepare_table,
 )
-from dsray.runtime.gather import Share, gather
+from dsray.runtime.gather import Share, gather, prepare_block
 from dsray.schema import Schema
 
 BLOCK_ROWS = 4096
@@ -49,17 +48,33 @@ def prepare(config: DataConfig, cache: Path, seed: int = 0) -> Prepared:
         quiet_context()
         tables = load_tables(config, seed)
         schema = fit_schema(config, tables["train"])
-        prepared = {split: _prepare_split(table, schema) for split, table in tables.items()}
-        assemble(schema, prepared, config, fingerprint).save(folder)
+        assemble(schema, _prepare(tables, schema), config, fingerprint).save(folder)
     return Prepared.load(folder)
 
 
-def _prepare_split(table: pa.Table, schema: Schema) -> pa.Table:
-    blocks = [table.slice(i, BLOCK_ROWS) for i in range(0, len(table), BLOCK_ROWS)]
-    rows = ray.data.from_arrow(blocks).map_batches(
-        cast(Any, prepare_table), fn_kwargs={"schema": schema}, batch_format="pyarrow", batch_size=None
+def _prepare(tables: Mapping[str, pa.Table], schema: Schema) -> dict[str, pa.Table]:
+    """`prepare_table` of every split, in one execution."""
+    blocks = [table.slice(i, BLOCK_ROWS) for table in tables.values() for i in range(0, len(table), BLOCK_ROWS)]
+    dataset = _numbered(len(blocks), prepare_block, {"blocks": [ray.put(blocks)], "schema": schema}, idle_cpus(0))
+    whole = pa.concat_tables(ray.get(dataset.to_arrow_refs()))
+    found, start = {}, 0
+    for split, table in tables.items():
+        found[split], start = whole.slice(start, len(table)), start + len(table)
+    return found
+
+
+def _numbered(
+    blocks: int, work: Callable[..., Any], shared: dict[str, Any], tasks: int, **remote: Any
+) -> ray.data.Dataset:
+    """`work(block, **shared)` for block numbers 0..blocks-1, at most `tasks` at a time.
+
+    The numbers come from a range, whose read is one task with the map; other sources cost tasks of their own.
+    """
+    dataset = ray.data.range(blocks, override_num_blocks=blocks).map_batches(
+        cast(Any, work), fn_kwargs=shared, batch_format="numpy", batch_size=None, **remote
     )
-    return pa.concat_tables(ray.get(rows.to_arrow_refs()))
+    dataset.context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=tasks)
+    return dataset
 
 
 def augmented(
@@ -85,15 +100,7 @@ def augmented(
     share = Share(first, last, max(1, BLOCK_ROWS // mine), rank, size)
     blocks = -(-(last - first) // share.steps)
     shared = {"plan": [ray.put(plan)], "share": share, "data": [data], "operations": augmentation, "seed": seed}
-    # the block numbers come from a range, whose read is one task with the map; other sources cost tasks of their own
-    dataset = ray.data.range(blocks, override_num_blocks=blocks).map_batches(
-        cast(Any, gather),
-        fn_kwargs=shared,
-        batch_format="numpy",
-        batch_size=None,
-        **remote,
-    )
-    dataset.context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=tasks)
+    dataset = _numbered(blocks, gather, shared, tasks, **remote)
     return iter(
         cast(Iterable[dict[str, Any]], dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4))
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import ray
 
 from dsray.augment import AugmentConfig, augment
+from dsray.data.pipeline import prepare_table
 from dsray.data.plan import Plan
 from dsray.data.prepared import Prepared
+from dsray.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,8 @@ def gather(
     start = share.first + int(block["id"][0]) * share.steps
     rows, epochs = of_stage.slice(start, min(start + share.steps, share.last), share.rank, share.size)
     return augment(prepared.gather(rows, epochs), [operation.build() for operation in operations.operations], seed)
+
+
+def prepare_block(block: dict[str, Any], blocks: list[ray.ObjectRef], schema: Schema) -> pa.Table:
+    """Decoded and tokenised rows. block: `id` (1,), the number of one of the tables that `blocks` refers to."""
+    return prepare_table(ray.get(blocks[0])[int(block["id"][0])], schema)

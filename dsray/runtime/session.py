@@ -13,7 +13,7 @@ from typing import Self
 import dsray.runtime.quiet  # noqa: F401  isort: skip
 import ray
 
-from dsray.base import RunFailure
+from dsray.base import RequestError, RunFailure
 from dsray.sections import ParallelConfig
 
 SPARE_CPUS = 10
@@ -49,6 +49,8 @@ class Session:
                 logging_level=logging.CRITICAL,
                 configure_logging=True,
             )
+        except ValueError as error:
+            raise RequestError(f"RAY_ADDRESS: {os.environ.get('RAY_ADDRESS')!r} is no address ({error})") from None
         except (ConnectionError, RuntimeError) as error:
             where = "a local cluster" if self.own else os.environ["RAY_ADDRESS"]
             raise RunFailure(f"ray: cannot start or reach {where} ({error})") from None
@@ -57,7 +59,7 @@ class Session:
         if self.own and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; Ray's own handler prints a trace
         if not self.own:
-            self.parallel.check_room(int(ray.cluster_resources().get("CPU", 0)) - 1)
+            self.parallel.check_room(int(ray.cluster_resources().get("CPU", 0)) - 1, self.threads)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

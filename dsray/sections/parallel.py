@@ -32,9 +32,12 @@ class ParallelConfig(Config):
         """Processes that take part in training."""
         return self.workers * self.pipeline
 
-    def check_room(self, cpus: int | None = None) -> None:
-        """Refuse more processes than the machine or cluster has CPUs: they would wait for each other for ever."""
-        cpus = cpus or os.cpu_count() or 1
-        if self.processes > cpus:
+    def check_room(self, cpus: int | None = None, threads: int = 1) -> None:
+        """Refuse more processes of `threads` each than there are CPUs: they would wait for each other for ever."""
+        cpus = (os.cpu_count() or 1) if cpus is None else cpus
+        if self.processes * threads > cpus:
             field = "workers" if self.pipeline == 1 else "pipeline"
-            raise RequestError(f"parallel.{field}: {self.processes} processes need as many CPUs; there are {cpus}")
+            each = f" of {threads} threads" if threads > 1 else ""
+            raise RequestError(
+                f"parallel.{field}: {self.processes} processes{each} need as many CPUs; there are {cpus}"
+            )

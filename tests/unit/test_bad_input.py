@@ -37,13 +37,42 @@ CASES = {
     ),
     "exit beyond the trunk": (
         {**SMALL, "model": {"depth": {"kind": "early_exit", "exits": [4]}}},
-        r"model: depth.exits: exit layer beyond the trunk of 3 blocks; exits lie in 1 to 2",
+        r"model.depth.exits: exit layer beyond the trunk of 3 blocks; exits lie in 1 to 2",
     ),
     "epsilon in pixels": (
         {**SMALL, "adversarial": {"stages": [{"epsilon": 8}]}},
         r"epsilon: 8 is outside the input range \[0, 1\]; write 8/255 = 0.0314",
     ),
     "judge in pixels": ({**SMALL, "adversarial": {"judge": {"epsilon": 8}}}, r"judge.epsilon: .*write 8/255 = 0.0314"),
+    "negative epsilon": (
+        {**SMALL, "adversarial": {"stages": [{"epsilon": {"kind": "linear", "start": -0.1, "end": 0.1}}]}},
+        r"epsilon: -0.1 is negative; a radius lies in \[0, 1\]",
+    ),
+    "negative rate": (
+        {**SMALL, "train": {"rates": {"schedule": {"kind": "cosine", "peak_value": -1, "end": 1e-4}}}},
+        r"train.rates: a learning rate must not be negative",
+    ),
+    "endless epochs": ({**SMALL, "train": {"epochs": float("inf")}}, r"train.epochs: .*finite|less than"),
+    "no end of steps": ({**SMALL, "train": {"steps": 10**23}}, r"train.steps: "),
+    "a share that is no row": (
+        {**SMALL, "train": {"batch": 8}, "adversarial": {"stages": [{"epsilon": 0.1, "share": 0.01}]}},
+        r"adversarial.stages.0.share: 0.01 of 8 rows is none; give more",
+    ),
+    "the name of the newest run": ({**SMALL, "name": "latest"}, r"name: 'latest' names the newest run; give another"),
+    "a key twice": ("data: {source: digits}\nmodel: {}\nmodel: {width: 32}", r"x.yaml, line 3: 'model' is given twice"),
+    "extends itself": ("extends: x.yaml", r"extends: .*x.yaml extends itself; name another file"),
+    "a task without validation rows": (
+        {
+            **SMALL,
+            "continual": {
+                "tasks": [
+                    {"name": "a", "classes": ["0"]},
+                    {"name": "none", "column": "image_id", "values": ["0"]},
+                ]
+            },
+        },
+        r"continual.tasks",
+    ),
     "two lengths": ({**SMALL, "train": {"epochs": 1, "steps": 1}}, r"train: give epochs or steps, not both"),
     "clean loss in an attack": (
         {**SMALL, "adversarial": {"stages": [{"epsilon": 0.1, "loss": "task"}]}},

@@ -14,13 +14,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "dsray"
 LEVELS = {
-    0: "base batch noise schedules schema protocols overrides",
+    0: "base batch noise schedules schema protocols overrides folders",
     1: "models augment attacks optim learning parallel compress data",
     2: "engine sections checkpoint",
     3: "experiment report testing training judge placement serving tuning plan starters predict doctor console",
     4: "runtime",
     5: "run steps verbs sweep",
-    6: "cli",
+    6: "cli __main__",
 }
 LEVEL = {name: level for level, names in LEVELS.items() for name in names.split()}
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")

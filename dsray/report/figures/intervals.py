@@ -32,7 +32,7 @@ def interval_chart(
     if not rows:
         return None
     left = min(180.0, 14 + _CHARACTER * max(len(shorten(r.label, 26)) for r in rows))
-    ends = [v for r in rows for v in (*r.values, r.low, r.high) if v is not None]
+    ends = [v for r in rows for v in (r.mean, *r.values, r.low, r.high) if v is not None]
     low, high = span(ends)
     across = Scale(max(0.0, low) if min(ends) >= 0 else low, min(high, bound) if bound else high, left, WIDTH - 18)
     bottom = 8 + _ROW * len(rows)

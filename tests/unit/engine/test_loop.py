@@ -12,8 +12,9 @@ import torch
 from dsray.base import RequestError
 from dsray.checkpoint import checkpoints, latest_checkpoint
 from dsray.data import Plan
-from dsray.engine import LocalWorker
+from dsray.engine import LocalWorker, TrainState
 from dsray.engine.policies import PlateauConfig, ReachConfig
+from dsray.engine.regime import Regime
 from dsray.experiment import Experiment
 from dsray.training import Places, resume_history, train
 
@@ -195,3 +196,17 @@ def test_bf16_learns_as_fp32_does_and_keeps_its_weights_whole(digits):
         assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert losses["bf16"] != losses["fp32"]  # it did something else
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
+
+
+@pytest.mark.parametrize(("batch", "size", "share"), [(50, 2, 0.5), (6, 2, 0.5), (64, 4, 0.1), (64, 3, 0.01)])
+def test_as_many_rows_are_perturbed_on_any_number_of_workers(digits, batch, size, share):
+    stage = {**ADVERSARIAL["stages"][0], "share": share}
+    x = experiment(adversarial={"stages": [stage]}, train={**BASE["train"], "batch": batch})
+    state = TrainState(x.model.build(digits.schema))
+    of_one = Regime(x.stages(digits)[1], state, 0)
+    of_many = [Regime(x.stages(digits)[1], state, 0, rank, size) for rank in range(size)]
+    perturbed = set(range(of_one._perturbed(batch)))
+    assert len(perturbed) == round(batch * share)
+    positions = [list(range(batch))[rank::size] for rank in range(size)]
+    found = [mine[i] for r, mine in zip(of_many, positions, strict=True) for i in range(r._perturbed(len(mine)))]
+    assert set(found) == perturbed and len(found) == len(perturbed)

@@ -27,6 +27,8 @@ def test_fisher_of_a_softmax_model_is_the_closed_form():
     ]
     gradient = (p - nn.functional.one_hot(label, 3)[0])[:, None] * x[0].flatten()[None]
     assert torch.allclose(empirical, gradient**2, atol=1e-6)
+    pairs = [(x[:1], label), (x[1:3], torch.tensor([1, 1]))]  # as anyone's data loader gives them
+    assert torch.allclose(diagonal_fisher(model, pairs, kind="empirical")["1.weight"], gradient**2, atol=1e-6)
 
 
 def test_the_penalty_is_half_f_times_the_square_of_the_way():

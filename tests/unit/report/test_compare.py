@@ -100,6 +100,11 @@ def test_page_overlays_the_runs_and_loads_nothing(construct_record: Construct, t
     assert [p.name for p in out.parent.iterdir()] == ["comparison.html"]
 
 
+def test_page_of_experiments_with_one_seed_each(construct_record: Construct, tmp_path: Path) -> None:
+    records = [construct_record(), construct_record(epsilon=0.05)]
+    assert "<svg" in write_comparison(records, tmp_path / "page.html").read_text()
+
+
 def test_a_place_that_cannot_be_written_is_refused(construct_record: Construct, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="out: cannot write"):

@@ -1,0 +1,5 @@
+"""`python -m dsray` is `dsray`."""
+
+from dsray.cli import main
+
+main()

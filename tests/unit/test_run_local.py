@@ -1,0 +1,81 @@
+"""Runs in this process that go wrong, and what they leave."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from dsray.cli import main
+
+SMALL = {
+    "data": {"source": "digits"},
+    "model": {"width": 16, "trunk": {"blocks": 1, "hidden": 16, "heads": 2, "experts": None}, "depth": "full"},
+    "train": {"steps": 3, "batch": 32},
+}
+
+
+def start(tmp_path, *words, **sections) -> int:
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(SMALL | sections))
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(tmp_path / "x.yaml"), "--local", "--out", str(tmp_path / "run"), *words])
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def _no_exit(monkeypatch):
+    """The command ends the process at once where it failed; here that would be the test's."""
+    monkeypatch.setattr("os._exit", lambda code: (_ for _ in ()).throw(SystemExit(code)))
+
+
+def status(tmp_path):
+    return json.loads((tmp_path / "run" / "status.json").read_text())
+
+
+def test_a_request_that_only_the_data_can_refuse_leaves_nothing(tmp_path, capsys):
+    tasks = [{"name": "a", "classes": ["0"]}, {"name": "b", "column": "image_id", "values": ["0"]}]
+    assert start(tmp_path, continual={"tasks": tasks}) == 2
+    assert "continual.tasks" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_training_that_diverges_says_so_and_the_record_is_failed(tmp_path, capsys):
+    rates = {"schedule": {"kind": "constant", "value": 1e30}}
+    assert start(tmp_path, train={**SMALL["train"], "steps": 20, "rates": rates}) == 1
+    assert "training diverged at step" in capsys.readouterr().err
+    found = status(tmp_path)
+    assert found["state"] == "failed" and found["steps"] == {"train": "failed"}
+    assert "training diverged" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_gate_that_fails_leaves_the_report_of_what_was_done(tmp_path, capsys, monkeypatch):
+    import dsray.compress.compress as compress
+
+    monkeypatch.setattr(compress, "_loss", lambda *_: 50.0)
+    assert start(tmp_path, compress={"max_loss_points": 1}) == 1
+    assert "compress.max_loss_points" in capsys.readouterr().err
+    assert status(tmp_path)["steps"] == {"train": "done", "evaluate": "done", "compress": "failed"}
+    assert "failed" in (tmp_path / "run" / "report.html").read_text()
+    assert not (tmp_path / "run" / "compressed").exists()
+
+
+@pytest.mark.parametrize("lost", ["model", "model/model.safetensors"])
+def test_a_model_that_was_lost_comes_back_from_its_checkpoint(tmp_path, lost):
+    assert start(tmp_path) == 0
+    before = (tmp_path / "run" / "metrics.json").read_text()
+    path = tmp_path / "run" / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert start(tmp_path, "--resume") == 0
+    assert (tmp_path / "run" / "model" / "model.safetensors").exists()
+    assert (tmp_path / "run" / "metrics.json").read_text() == before
+
+
+def test_the_module_is_the_command():
+    import subprocess
+    import sys
+
+    for module in ("dsray", "dsray.cli"):
+        done = subprocess.run([sys.executable, "-m", module, "run"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and "EXPERIMENT" in done.stderr.upper()
