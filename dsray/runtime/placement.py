@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -136,9 +137,9 @@ class Follower:
         """Hand on what has come since the last call."""
         try:
             with self.path.open("rb") as file:
-                inode = self.path.stat().st_ino
-                if inode != self.inode:
-                    self.inode, self.position = inode, 0
+                opened = os.fstat(file.fileno())  # not of the path, which may name a newer file by now
+                if opened.st_ino != self.inode or opened.st_size < self.position:
+                    self.inode, self.position = opened.st_ino, 0
                 file.seek(self.position)
                 whole, newline, _ = file.read().rpartition(b"\n")
         except FileNotFoundError:
