@@ -11,8 +11,9 @@ import pytest
 pytestmark = pytest.mark.ray
 
 
-def lines(first: int, last: int) -> str:
-    return "".join(json.dumps({"step": i, "pad": "x" * (i % 7)}) + "\n" for i in range(first, last))
+def lines(first: int, last: int, seconds: float = 1.5) -> str:
+    """As a history: a line written again differs in its times, and so in length."""
+    return "".join(json.dumps({"step": i, "time_s": seconds}) + "\n" for i in range(first, last))
 
 
 def replace(path: Path, text: str) -> None:
@@ -41,6 +42,6 @@ def test_a_file_that_is_cut_while_it_is_opened(tmp_path, monkeypatch, kept):
     monkeypatch.setattr(Path, "open", cut_after)
     follower.poll()
     with path.open("a") as file:
-        file.write(lines(kept, 20))
+        file.write(lines(kept, 20, 12.125))
     follower.poll()
     assert seen == [*range(10), *range(20)]
