@@ -91,9 +91,9 @@ def augmented(
 ) -> Iterator[dict[str, Any]]:
     """One dictionary of arrays per step first..last-1: this worker's rows, in the order of the plan.
 
-    data: reference to the `Prepared` rows. At most `tasks` data tasks begin at once and make
-    blocks ahead of the consumer; more of them than there are idle CPUs would hold up the training that they feed. remote:
-    options of these tasks, as Ray names them.
+    data: reference to the `Prepared` rows. tasks: most data tasks at a time, which begin at once and make blocks ahead
+    of the consumer; more than there are idle CPUs would hold up the training that they feed. remote: their options, as
+    Ray names them.
     """
     quiet_context()
     mine = plan.per_worker(rank, size)

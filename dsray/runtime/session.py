@@ -50,6 +50,8 @@ class Session:
                 configure_logging=True,
             )
         except ValueError as error:
+            if self.own:
+                raise
             raise RequestError(f"RAY_ADDRESS: {os.environ.get('RAY_ADDRESS')!r} is no address ({error})") from None
         except (ConnectionError, RuntimeError) as error:
             where = "a local cluster" if self.own else os.environ["RAY_ADDRESS"]
