@@ -33,12 +33,12 @@ class _Rows(CalibrationDataReader):
 def quantize(source: Path, target: Path, calibration: Mapping[str, np.ndarray], method: str) -> None:
     """Write the int8 model of the fp32 graph `source`.
 
-    calibration: graph input -> rows. Weights become int8 in [-127, 127], one scale per output channel; tables of
-    embeddings int8 with one scale per row. Products of two activations stay in floating point. Activations are uint8
-    times int8, which is exact where the machine has VNNI and may saturate on older x86.
+    calibration: graph input -> rows. Weights become int8 in [-128, 127] with zero point 0, one scale per output
+    channel; tables of embeddings int8 with one scale per row. Products of two activations stay in floating point.
+    Activations are uint8 times int8, which is exact where the machine has VNNI and may saturate on older x86.
     """
     model = onnx.load(source)
-    weights = {tensor.name for tensor in model.graph.initializer}
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
     products = [n for n in model.graph.node if n.op_type in ("MatMul", "Gemm")]
     floating = [n.name for n in products if n.input[1] not in weights]
     rows = len(next(iter(calibration.values())))
@@ -55,11 +55,40 @@ def quantize(source: Path, target: Path, calibration: Mapping[str, np.ndarray], 
             activation_type=QuantType.QUInt8,
             calibrate_method=CalibrationMethod.MinMax,
             nodes_to_exclude=floating,
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True, **METHODS[method]},
+            extra_options={
+                "ActivationSymmetric": False,
+                "TensorQuantOverrides": {
+                    n.input[1]: _channels(numpy_helper.to_array(weights[n.input[1]]), _output_axis(n))
+                    for n in products
+                    if n.input[1] in weights
+                },
+                **METHODS[method],
+            },
         )
     quantized = onnx.load(target)
     _quantize_tables(quantized)
     onnx.save(slim(quantized), target)
+
+
+def int8_scales(weights: np.ndarray, axis: int) -> np.ndarray:
+    """The least scale of each channel along `axis` (kept, of length 1 elsewhere) at which its codes fit [-128, 127].
+
+    onnxruntime's own symmetric weights stop at -127; the code -128 makes the steps of a channel whose largest
+    magnitude is negative 0.8 % finer. A channel of zeros has scale 1.
+    """
+    others = tuple(i for i in range(weights.ndim) if i != axis % weights.ndim)
+    scale = np.maximum(weights.max(others, keepdims=True) / 127, weights.min(others, keepdims=True) / -128)
+    return np.where(scale < np.finfo(np.float32).tiny, 1, scale).astype(np.float32)
+
+
+def _channels(weights: np.ndarray, axis: int) -> list[dict[str, object]]:
+    """The scales as quantize_static takes them; it makes the codes, and the scales of the biases, from these."""
+    return [{"axis": axis, "scale": scale, "zero_point": 0} for scale in int8_scales(weights, axis).ravel()]
+
+
+def _output_axis(product: onnx.NodeProto) -> int:
+    """Where the weights of MatMul or Gemm have their output channels."""
+    return 0 if any(a.name == "transB" and a.i for a in product.attribute) else 1
 
 
 def _quantize_tables(model: onnx.ModelProto) -> None:
@@ -69,20 +98,20 @@ def _quantize_tables(model: onnx.ModelProto) -> None:
         table = numpy_helper.to_array(tensors[node.input[0]])
         if table.dtype != np.float32 or table.ndim != 2 or table.size < 1024:
             continue
-        scale = np.maximum(np.abs(table).max(1, keepdims=True), 1e-12) / 127
-        codes = np.clip(np.round(table / scale), -127, 127).astype(np.int8)
+        scale = int8_scales(table, axis=0)
+        codes = np.clip(np.round(table / scale), -128, 127).astype(np.int8)
         name, indices, out = node.input[0], node.input[1], node.output[0]
         model.graph.initializer.remove(tensors[name])
         model.graph.initializer.extend(
-            [numpy_helper.from_array(codes, f"{name}_codes"), numpy_helper.from_array(scale, f"{name}_scale")]
+            [numpy_helper.from_array(codes, f"{name}/codes"), numpy_helper.from_array(scale, f"{name}/scale")]
         )
         position = list(model.graph.node).index(node)
         model.graph.node.remove(node)
         new = [
-            helper.make_node("Gather", [f"{name}_codes", indices], [f"{out}_codes"], axis=0),
-            helper.make_node("Cast", [f"{out}_codes"], [f"{out}_float"], to=onnx.TensorProto.FLOAT),
-            helper.make_node("Gather", [f"{name}_scale", indices], [f"{out}_scale"], axis=0),
-            helper.make_node("Mul", [f"{out}_float", f"{out}_scale"], [out]),
+            helper.make_node("Gather", [f"{name}/codes", indices], [f"{out}/codes"], axis=0),
+            helper.make_node("Cast", [f"{out}/codes"], [f"{out}/float"], to=onnx.TensorProto.FLOAT),
+            helper.make_node("Gather", [f"{name}/scale", indices], [f"{out}/scale"], axis=0),
+            helper.make_node("Mul", [f"{out}/float", f"{out}/scale"], [out]),
         ]
         for offset, made in enumerate(new):
             model.graph.node.insert(position + offset, made)

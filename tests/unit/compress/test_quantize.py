@@ -1,0 +1,81 @@
+"""Codes and scales of the integer weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper, numpy_helper
+
+from dsray.compress.quantize import METHODS, int8_scales, quantize
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_codes_use_the_whole_range_of_int8(axis):
+    weights = np.random.default_rng(0).normal(size=(40, 60)).astype(np.float32)
+    scale = int8_scales(weights, axis)
+    codes = np.round(weights / scale)
+    others = 1 - axis
+    lowest, highest = codes.min(others), codes.max(others)
+    assert lowest.min() == -128
+    assert highest.max() == 127
+    assert ((lowest == -128) | (highest == 127)).all()  # no channel has a needlessly coarse scale
+    assert (lowest >= -128).all() and (highest <= 127).all()  # and none is clipped
+
+
+def test_channels_of_one_sign_and_of_zeros():
+    weights = np.array([[0, 0, 0], [-64, -1, 0], [127, 0, 1]], np.float32)
+    assert int8_scales(weights, axis=0).ravel().tolist() == [1, 0.5, 1]
+
+
+RNG = np.random.default_rng(0)
+WEIGHTS = {
+    "table": RNG.normal(size=(64, 32)).astype(np.float32),
+    "gemm": RNG.normal(size=(48, 32)).astype(np.float32),  # transposed: output channels first
+    "bias": RNG.normal(2, size=48).astype(np.float32),
+    "matmul": RNG.normal(size=(48, 10)).astype(np.float32),
+}
+WEIGHTS["gemm"][3] = 0
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A graph with the three places where weights are: a table, a Gemm with a bias, a MatMul."""
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"], axis=0),
+        helper.make_node("Gemm", ["rows", "gemm", "bias"], ["wide"], transB=1),
+        helper.make_node("Relu", ["wide"], ["positive"]),
+        helper.make_node("MatMul", ["positive", "matmul"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch"])],
+        [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["batch", 10])],
+        [numpy_helper.from_array(values, name) for name, values in WEIGHTS.items()],
+    )
+    path = tmp_path_factory.mktemp("graph") / "fp32.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("name", "axis"), [("table", 0), ("gemm", 0), ("matmul", 1)])
+def test_each_weight_is_within_half_a_step_of_its_codes(source, tmp_path, method, name, axis):
+    quantize(source, tmp_path / "int8.onnx", {"ids": np.arange(64)}, method)
+    weights, scale = WEIGHTS[name], int8_scales(WEIGHTS[name], axis)
+    stored = [numpy_helper.to_array(t) for t in onnx.load(tmp_path / "int8.onnx").graph.initializer]
+    (codes,) = [t for t in stored if t.dtype == np.int8 and t.shape == weights.shape]
+    assert codes.min() == -128
+    assert (np.abs(codes * scale - weights) <= scale / 2 * (1 + 1e-5)).all()
+    assert any(t.dtype == np.float32 and np.array_equal(t.ravel(), scale.ravel()) for t in stored)
+
+
+def test_the_integer_graph_answers_as_its_source(source, tmp_path):
+    quantize(source, tmp_path / "int8.onnx", {"ids": np.arange(64)}, "minmax")
+    wanted, found = (
+        onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"ids": np.arange(64)})[0]
+        for path in (source, tmp_path / "int8.onnx")
+    )
+    assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
