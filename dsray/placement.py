@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import torch
+
+from dsray.base import RequestError
 from dsray.data import DataConfig, Prepared, prepare
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
+from dsray.sections import ParallelConfig
 from dsray.training import Places, resume_history, train
 
 Item = TypeVar("Item")
@@ -43,6 +47,13 @@ def trainings(experiment: Experiment, data: Prepared, folder: Path) -> list[tupl
     return [(places, twin) for places, twin in wanted if not _whole(places.model)]
 
 
+def local_device(parallel: ParallelConfig) -> str:
+    """Where this process trains: on the GPU that torch can use, if there is one and `parallel.device` allows it."""
+    if parallel.device == "cuda" and not torch.cuda.is_available():
+        raise RequestError("parallel.device: cuda needs a GPU that torch can use, and there is none here; use auto")
+    return "cuda" if parallel.device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
 class LocalPlacement:
     """Everything in this process."""
 
@@ -58,6 +69,7 @@ class LocalPlacement:
                 data,
                 experiment.augment,
                 seed=experiment.seed,
+                device=local_device(experiment.parallel),
                 folder=folder,
                 history=places.history.name,
                 checkpoints=places.checkpoints.name,

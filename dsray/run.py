@@ -18,7 +18,7 @@ from dsray.base import RequestError
 from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
-from dsray.placement import LocalPlacement, Placement
+from dsray.placement import LocalPlacement, Placement, local_device
 from dsray.report import Record
 from dsray.report.console import closing_table, next_commands
 from dsray.report.html import write_report
@@ -54,6 +54,7 @@ def run(
     if local:
         experiment.parallel.check_room()
         _no_processes(experiment)
+        local_device(experiment.parallel)
     record = open_record(experiment, out, resume, command or [], list(overrides))
     console = console or Console(quiet=True)
     try:

@@ -40,7 +40,10 @@ def sweep(experiment: Experiment, *, out: Path | None, resume: bool, console: Co
                 raise RunFailure(f"tune: no trial succeeded; the first said: {reason}")
             summary = write_results(record, study)
         except DsrayError as error:
-            record.fail(error)
+            if isinstance(error, RequestError) and not resume and not study.ended:
+                record.discard()
+            else:
+                record.fail(error)
             raise
         record.update_metrics(_figures(summary))
         record.update_timings({"seconds_total": time.monotonic() - started, **_timings(study)})

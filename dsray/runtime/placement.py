@@ -21,7 +21,7 @@ from dsray.experiment import Experiment
 from dsray.placement import OnLine, trainings
 from dsray.runtime.data import augmented, idle_cpus, prepare
 from dsray.runtime.quiet import train_environment
-from dsray.runtime.train import train_twin, train_with_ray
+from dsray.runtime.train import train_twin, train_with_ray, uses_gpu
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,7 +47,8 @@ class RayPlacement:
         def start_twin() -> None:
             """Beside the training, but not before its first step: two starts at once would hold each other up."""
             if not twins:
-                apart = train_twin.options(runtime_env=train_environment())
+                gpus = int(uses_gpu(experiment.parallel))  # the only one there is comes free when the training ends
+                apart = train_twin.options(runtime_env=train_environment(), num_gpus=gpus)
                 twins.extend(apart.remote(experiment, [reference], places) for places, twin in todo if twin)
 
         def seen(line: dict[str, Any]) -> None:

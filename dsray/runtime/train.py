@@ -16,6 +16,7 @@ import dsray.runtime.quiet  # noqa: F401  isort: skip
 import numpy as np
 import ray
 import ray.train
+import torch
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from dsray.base import RequestError, RunFailure
@@ -159,6 +160,7 @@ def train_twin(experiment: Experiment, data: list[ray.ObjectRef], places: Places
         data[0],
         experiment,
         reports=False,
+        device="cuda" if ray.get_gpu_ids() else "cpu",
         folder=places.folder,
         history=places.history.name,
         checkpoints=places.checkpoints.name,
@@ -167,8 +169,9 @@ def train_twin(experiment: Experiment, data: list[ray.ObjectRef], places: Places
 
 
 def uses_gpu(parallel: ParallelConfig) -> bool:
-    """Whether each worker gets a GPU of the cluster."""
-    gpus = ray.cluster_resources().get("GPU", 0)
+    """Whether each worker gets a GPU of the cluster. Where this machine is all of it, torch must be able to use them."""
+    alone = len(ray.nodes()) == 1 and not os.environ.get("RAY_ADDRESS")
+    gpus = 0 if alone and not torch.cuda.is_available() else ray.cluster_resources().get("GPU", 0)
     if parallel.device == "cuda" and gpus < parallel.processes:
         raise RequestError(f"parallel.device: cuda needs {parallel.processes} GPUs; the cluster has {gpus:g}; use auto")
     return parallel.device != "cpu" and gpus >= parallel.processes

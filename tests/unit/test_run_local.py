@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from dsray.cli import main
+from dsray.placement import local_device
+from dsray.sections import ParallelConfig
 
 SMALL = {
     "data": {"source": "digits"},
@@ -79,3 +81,17 @@ def test_the_module_is_the_command():
     for module in ("dsray", "dsray.cli"):
         done = subprocess.run([sys.executable, "-m", module, "run"], capture_output=True, text=True, timeout=60)
         assert done.returncode == 2 and "EXPERIMENT" in done.stderr.upper()
+
+
+def test_a_gpu_that_is_not_there(tmp_path, capsys):
+    assert start(tmp_path, "parallel.device=cuda") == 2
+    assert "parallel.device: cuda needs a GPU" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "there", "used"), [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu")]
+)
+def test_where_a_local_run_trains(monkeypatch, asked, there, used):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    assert local_device(ParallelConfig(device=asked)) == used

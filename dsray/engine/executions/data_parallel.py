@@ -32,8 +32,14 @@ class DataParallel(SingleProcess):
         return parts
 
     def reduce(self, values: Tensor) -> Tensor:
-        dist.all_reduce(values, group=self.group)
-        return values
+        return summed(values, self.device, self.group)
+
+
+def summed(values: Tensor, device: torch.device, group: dist.ProcessGroup | None) -> Tensor:
+    """The sum of `values` over `group`, where they were. device: what the group carries (NCCL takes no CPU tensors)."""
+    there = values.to(device, copy=True)
+    dist.all_reduce(there, group=group)
+    return there.to(values.device)
 
 
 def sum_gradients(parameters: Iterable[nn.Parameter], group: dist.ProcessGroup | None) -> None:

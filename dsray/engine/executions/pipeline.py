@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dsray.base import RequestError
 from dsray.engine.context import Context
-from dsray.engine.executions.data_parallel import sum_gradients
+from dsray.engine.executions.data_parallel import sum_gradients, summed
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
 from dsray.engine.executions.single import SingleProcess
 from dsray.engine.state import TrainState
@@ -95,9 +95,7 @@ class Pipeline(SingleProcess):
         return norm
 
     def reduce(self, values: Tensor) -> Tensor:
-        if self.across is not None:
-            dist.all_reduce(values, group=self.across)
-        return values
+        return values if self.across is None else summed(values, self.device, self.across)
 
     @torch.no_grad()
     def gather(self, state: TrainState) -> None:
@@ -105,7 +103,8 @@ class Pipeline(SingleProcess):
             dist.broadcast(tensor, group=self.along, group_src=self.owner[name])
         if state.optimizer is None:
             return
-        mine = {k: v for k, v in named_state(state.optimizer).items() if self.owner[k.rpartition("/")[0]] == self.index}
+        named = named_state(state.optimizer).items()
+        mine = {k: v.cpu() for k, v in named if self.owner[k.rpartition("/")[0]] == self.index}
         everyones: list[dict[str, Tensor]] = [{} for _ in range(self.pieces)]
         dist.all_gather_object(everyones, mine, group=self.along)
         for i, theirs in enumerate(everyones):
