@@ -7,6 +7,8 @@ import pytest
 from dsray.base import RequestError
 from dsray.sections import ParallelConfig
 
+pytestmark = pytest.mark.ray
+
 
 def cluster(monkeypatch, gpus: int, *, usable: bool, nodes: int) -> None:
     monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 8.0, "GPU": float(gpus)})
