@@ -5,6 +5,7 @@ Balanced without an auxiliary loss: a bias steers the choice and never the weigh
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -74,7 +75,8 @@ class Experts(nn.Module):
             summary = (tokens * seen).sum(1) / seen.sum(1)
         else:
             summary = tokens.reshape(-1, tokens.shape[-1])
-        affinity = torch.sigmoid(self.router(summary))
+        with _full_precision(summary.device):
+            affinity = torch.sigmoid(self.router(summary.to(self.router.weight.dtype)))
         chosen = (affinity + self.bias).topk(self.config.top_k, dim=-1).indices
         weight = affinity.gather(-1, chosen)
         if self.config.top_k > 1:
@@ -106,6 +108,12 @@ class Experts(nn.Module):
         self.bias += self.config.balance_rate * torch.sign(mean - load.double()).to(self.bias.dtype)
 
 
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """No autocast for the router, whose choices rounding would change (Fedus et al. 2021, selective precision)."""
+    autocast = torch.is_autocast_enabled(device.type)
+    return torch.autocast(device.type, enabled=False) if autocast else nullcontext()
+
+
 class _Contiguous(torch.autograd.Function):
     """Identity whose gradient is contiguous, as the backward of a grouped product needs."""
 
@@ -119,6 +127,12 @@ class _Contiguous(torch.autograd.Function):
 
 
 def _grouped(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
-    """Rows of x up to ends[0] times weight[0], up to ends[1] times weight[1], and so on."""
+    """Rows of x up to ends[0] times weight[0], up to ends[1] times weight[1], and so on.
+
+    Autocast knows nothing of this product (pytorch/pytorch#174763): what it would cast is cast here.
+    """
+    if torch.is_autocast_enabled(x.device.type):
+        precision = torch.get_autocast_dtype(x.device.type)
+        x, weight = x.to(precision), weight.to(precision)
     product: Tensor = _Contiguous.apply(F.grouped_mm(x, weight, offs=ends))
     return product

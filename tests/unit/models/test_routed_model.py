@@ -103,6 +103,25 @@ def test_grouped_products_equal_a_plain_loop(digits, batch):
     assert load.sum() == 9
 
 
+def test_mixed_precision_reaches_the_experts(digits, batch, monkeypatch):
+    """Autocast leaves grouped products alone, so the model casts them itself: forward, backward and result."""
+    model = build(digits, {"trunk": {"experts": {"per": "token", "top_k": 2}}})
+    taken, product = [], torch.nn.functional.grouped_mm
+    monkeypatch.setattr(
+        "torch.nn.functional.grouped_mm",
+        lambda x, weight, **rest: taken.append((x.dtype, weight.dtype)) or product(x, weight, **rest),
+    )
+    whole = model(batch.inputs, batch.present).logits
+    assert set(taken) == {(torch.float32, torch.float32)}
+    taken.clear()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = model(batch.inputs, batch.present).logits
+    assert set(taken) == {(torch.bfloat16, torch.bfloat16)}
+    mixed.float().sum().backward()
+    assert all(p.grad.dtype == torch.float32 for p in model.trunk.parameters() if p.grad is not None)
+    assert (whole - mixed.float()).abs().median() < 0.01  # a rare token may go to another expert
+
+
 def test_balancing_spreads_the_load(digits, batch):
     model = build(digits, {"trunk": {"experts": {"balance_rate": 0.02}}}).eval()
     first = model(batch.inputs, batch.present, full=True).expert_load[0]
