@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dsray.experiment import Experiment as Experiment
     from dsray.report.record import Record as Record
-    from dsray.run import run as run
+    from dsray.runner import run as run
 
 __version__ = version("dsray")
-_NAMES = {"Experiment": "dsray.experiment", "Record": "dsray.report.record", "run": "dsray.run"}
+_NAMES = {"Experiment": "dsray.experiment", "Record": "dsray.report.record", "run": "dsray.runner"}
 __all__ = ["Experiment", "Record", "run"]
 
 

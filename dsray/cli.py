@@ -39,7 +39,7 @@ def run(
 ) -> None:
     """Run every stage that the file names."""
     from dsray.console import console
-    from dsray.run import run as run_experiment
+    from dsray.runner import run as run_experiment
 
     run_experiment(
         experiment, *(overrides or []), out=out, resume=resume, local=local, console=console(), command=_typed()
@@ -195,7 +195,7 @@ def _foreign(error: Exception) -> int:
 
 
 def _interrupted() -> int:
-    from dsray.run import current_record, resume_command
+    from dsray.runner import current_record, resume_command
 
     path, words = current_record(), _typed()
     if path is not None:

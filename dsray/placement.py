@@ -30,6 +30,10 @@ class Placement(Protocol):
         """The prepared rows, through the cache."""
         ...
 
+    def check_device(self, parallel: ParallelConfig) -> None:
+        """RequestError when `parallel.device` asks for what this place has not."""
+        ...
+
     def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
         """Train the model, and its undefended twin if asked for, into `folder`; finished ones are left alone."""
         ...
@@ -61,6 +65,9 @@ class LocalPlacement:
 
     def prepare(self, config: DataConfig, cache: Path) -> Prepared:
         return prepare(config, cache)
+
+    def check_device(self, parallel: ParallelConfig) -> None:
+        local_device(parallel)
 
     def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
         for places, twin in trainings(experiment, data, folder):

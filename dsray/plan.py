@@ -78,7 +78,7 @@ def _facts(experiment: Experiment, data: Prepared, parameters: int, stages: list
     activations = train.batch * tokens * width * 4 * 14 * experiment.model.trunk.blocks
     table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
     pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
-    table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads")
+    table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads, device {parallel.device}")
     memory = (parameters * 16 + activations + row * train.batch * 8) / 2**20
     table.add_row("memory", f"about {memory:,.0f} MiB a worker for weights, AdamW state, gradients and activations")
     if tune := experiment.tune:

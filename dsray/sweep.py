@@ -14,7 +14,7 @@ from dsray.data import Prepared, prepare
 from dsray.experiment import Experiment
 from dsray.report import Record
 from dsray.report.html import write_report
-from dsray.run import RUNS, current, open_record
+from dsray.runner import RUNS, current, open_record
 from dsray.tuning import Study, SweepTable, check_space, sweep_of, write_results
 
 

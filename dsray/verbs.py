@@ -21,7 +21,7 @@ from dsray.overrides import apply_overrides, parse_override
 from dsray.placement import Placement
 from dsray.report import Record
 from dsray.report.html import write_report
-from dsray.run import session
+from dsray.runner import session
 from dsray.steps.attack import attack_step
 from dsray.steps.compress import compress_step
 

@@ -1,4 +1,6 @@
-"""A pretend accelerator: real values, kept in CPU tensors, that refuse to meet tensors of the CPU, as on a GPU.
+"""A pretend accelerator: real values, kept in CPU tensors, that refuse to meet tensors of the CPU.
+
+As on a GPU, only pointwise operations take a tensor of the CPU beside them, if it is a single number.
 
 It shows on any machine that everything a training makes is made on its device. What only a GPU can show (its kernels,
 NCCL, mixed precision) it does not.
@@ -55,8 +57,9 @@ class Accelerator(TorchDispatchMode):
 def _run(operation, args: tuple, kwargs: dict[str, Any]):
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     there = [t for t in tensors if isinstance(t, _There)]
-    here = [tuple(t.shape) for t in tensors if not isinstance(t, _There) and t.ndim > 0]
     name = operation._schema.name
+    scalars = torch.Tag.pointwise in operation.tags and not (name.endswith("_") and not isinstance(tensors[0], _There))
+    here = [tuple(t.shape) for t in tensors if not isinstance(t, _There) and not (scalars and t.ndim == 0)]
     if there and here and name not in _MOVES:
         raise RuntimeError(f"{name}: tensors of shape {here} are on the CPU, others on the accelerator")
     if name == "aten::copy_":

@@ -74,15 +74,17 @@ def int8_scales(weights: np.ndarray, axis: int) -> np.ndarray:
     """The least scale of each channel along `axis` (kept, of length 1 elsewhere) at which its codes fit [-128, 127].
 
     onnxruntime's own symmetric weights stop at -127; the code -128 makes the steps of a channel whose largest
-    magnitude is negative 0.8 % finer. A channel of zeros has scale 1.
+    magnitude is negative up to 0.8 % finer. A channel of zeros has scale 1.
     """
-    others = tuple(i for i in range(weights.ndim) if i != axis % weights.ndim)
+    others = tuple(i for i in range(weights.ndim) if i != axis)
     scale = np.maximum(weights.max(others, keepdims=True) / 127, weights.min(others, keepdims=True) / -128)
     return np.where(scale < np.finfo(np.float32).tiny, 1, scale).astype(np.float32)
 
 
 def _channels(weights: np.ndarray, axis: int) -> list[dict[str, object]]:
     """The scales as quantize_static takes them; it makes the codes, and the scales of the biases, from these."""
+    if weights.ndim == 1:  # a single output
+        return [{"scale": int8_scales(weights[None], 0).item(), "zero_point": 0}]
     return [{"axis": axis, "scale": scale, "zero_point": 0} for scale in int8_scales(weights, axis).ravel()]
 
 
@@ -92,29 +94,34 @@ def _output_axis(product: onnx.NodeProto) -> int:
 
 
 def _quantize_tables(model: onnx.ModelProto) -> None:
-    """Gather from float tables becomes gather from int8 rows and their scales, then a product."""
-    tensors = {t.name: t for t in model.graph.initializer}
-    for node in [n for n in model.graph.node if n.op_type == "Gather" and n.input[0] in tensors]:
-        table = numpy_helper.to_array(tensors[node.input[0]])
-        if table.dtype != np.float32 or table.ndim != 2 or table.size < 1024:
+    """Gather of rows from a float table becomes gather from int8 rows and their scales, then a product."""
+    tables = {t.name: t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) == 2}
+    nodes: list[onnx.NodeProto] = []
+    replaced: dict[str, onnx.TensorProto] = {}
+    for node in model.graph.node:
+        table = tables.get(node.input[0]) if node.op_type == "Gather" else None
+        if table is None or np.prod(table.dims) < 1024 or any(a.name == "axis" and a.i for a in node.attribute):
+            nodes.append(node)
             continue
-        scale = int8_scales(table, axis=0)
-        codes = np.clip(np.round(table / scale), -128, 127).astype(np.int8)
-        name, indices, out = node.input[0], node.input[1], node.output[0]
-        model.graph.initializer.remove(tensors[name])
-        model.graph.initializer.extend(
-            [numpy_helper.from_array(codes, f"{name}/codes"), numpy_helper.from_array(scale, f"{name}/scale")]
-        )
-        position = list(model.graph.node).index(node)
-        model.graph.node.remove(node)
-        new = [
+        replaced[table.name] = table
+        name, indices, out = table.name, node.input[1], node.output[0]
+        nodes += [
             helper.make_node("Gather", [f"{name}/codes", indices], [f"{out}/codes"], axis=0),
             helper.make_node("Cast", [f"{out}/codes"], [f"{out}/float"], to=onnx.TensorProto.FLOAT),
             helper.make_node("Gather", [f"{name}/scale", indices], [f"{out}/scale"], axis=0),
             helper.make_node("Mul", [f"{out}/float", f"{out}/scale"], [out]),
         ]
-        for offset, made in enumerate(new):
-            model.graph.node.insert(position + offset, made)
+    for name, table in replaced.items():
+        values = numpy_helper.to_array(table)
+        scale = int8_scales(values, axis=0)
+        codes = np.clip(np.round(values / scale), -128, 127).astype(np.int8)
+        if not any(name in node.input for node in nodes):
+            model.graph.initializer.remove(table)
+        model.graph.initializer.extend(
+            [numpy_helper.from_array(codes, f"{name}/codes"), numpy_helper.from_array(scale, f"{name}/scale")]
+        )
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 @contextlib.contextmanager

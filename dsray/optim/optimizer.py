@@ -55,9 +55,10 @@ def load_named_state(optimizer: torch.optim.Optimizer, named: Mapping[str, Tenso
         by_name[name][key] = value
     for group in optimizer.param_groups:
         for name, parameter in zip(group["names"], group["params"], strict=True):
-            if name in by_name:
+            if name in by_name:  # torch counts steps on the CPU, except where one kernel does the whole update
+                steps_on = parameter.device if group.get("fused") else torch.device("cpu")
                 optimizer.state[parameter] = {
-                    key: value.clone() if value.ndim == 0 else value.to(parameter.device, copy=True)
+                    key: value.to(steps_on if value.ndim == 0 else parameter.device, copy=True)
                     for key, value in by_name[name].items()
                 }
 

@@ -21,7 +21,8 @@ from dsray.experiment import Experiment
 from dsray.placement import OnLine, trainings
 from dsray.runtime.data import augmented, idle_cpus, prepare
 from dsray.runtime.quiet import train_environment
-from dsray.runtime.train import train_twin, train_with_ray, uses_gpu
+from dsray.runtime.train import gpus_of_cluster, train_twin, train_with_ray, uses_gpu
+from dsray.sections import ParallelConfig
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,6 +37,9 @@ class RayPlacement:
     def prepare(self, config: DataConfig, cache: Path) -> Prepared:
         return prepare(config, cache)
 
+    def check_device(self, parallel: ParallelConfig) -> None:
+        uses_gpu(parallel)
+
     def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
         folder = folder.resolve()
         reference = ray.put(data)
@@ -44,15 +48,17 @@ class RayPlacement:
             threading.Thread(target=_first_batch, args=(reference, experiment, data), daemon=True, name="data").start()
         twins: list[ray.ObjectRef] = []
 
+        gpu = uses_gpu(experiment.parallel)
+        beside = not gpu or gpus_of_cluster() > experiment.parallel.processes
+
         def start_twin() -> None:
-            """Beside the training, but not before its first step: two starts at once would hold each other up."""
+            """Not before the training's first step: two starts at once would hold each other up."""
             if not twins:
-                gpus = int(uses_gpu(experiment.parallel))  # the only one there is comes free when the training ends
-                apart = train_twin.options(runtime_env=train_environment(), num_gpus=gpus)
+                apart = train_twin.options(runtime_env=train_environment(), num_gpus=int(gpu))
                 twins.extend(apart.remote(experiment, [reference], places) for places, twin in todo if twin)
 
         def seen(line: dict[str, Any]) -> None:
-            if line["kind"] == "step":
+            if line["kind"] == "step" and beside:  # where it would take a GPU that a restarted worker needs, it waits
                 start_twin()
             on_line(line)
 

@@ -62,18 +62,7 @@ class Session:
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; Ray's own handler prints a trace
         if not self.own:
             self.parallel.check_room(int(ray.cluster_resources().get("CPU", 0)) - 1, self.threads)
-        if self.parallel.device == "cuda":
-            self._need_gpus()
         return self
-
-    def _need_gpus(self) -> None:
-        from dsray.runtime.train import uses_gpu
-
-        try:
-            uses_gpu(self.parallel)
-        except RequestError:
-            self.__exit__(None, None, None)
-            raise
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.own:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -169,12 +170,35 @@ def train_twin(experiment: Experiment, data: list[ray.ObjectRef], places: Places
 
 
 def uses_gpu(parallel: ParallelConfig) -> bool:
-    """Whether each worker gets a GPU of the cluster. Where this machine is all of it, torch must be able to use them."""
-    alone = len(ray.nodes()) == 1 and not os.environ.get("RAY_ADDRESS")
-    gpus = 0 if alone and not torch.cuda.is_available() else ray.cluster_resources().get("GPU", 0)
-    if parallel.device == "cuda" and gpus < parallel.processes:
-        raise RequestError(f"parallel.device: cuda needs {parallel.processes} GPUs; the cluster has {gpus:g}; use auto")
-    return parallel.device != "cpu" and gpus >= parallel.processes
+    """Whether each process that trains gets a GPU: with `auto` if there are enough that torch can use."""
+    if parallel.device == "cpu":
+        return False
+    gpus, needed = gpus_of_cluster(), parallel.processes
+    if parallel.device == "cuda" and gpus < needed:
+        wanted = "a GPU" if needed == 1 else f"{needed} GPUs"
+        raise RequestError(
+            f"parallel.device: cuda needs {wanted} that torch can use; the cluster has {gpus:g}; use auto"
+        )
+    return gpus >= needed
+
+
+def gpus_of_cluster() -> float:
+    """GPUs of the cluster; 0 if the torch that is installed there cannot use them."""
+    gpus = float(ray.cluster_resources().get("GPU", 0))
+    return gpus if gpus and _torch_uses_them(ray.get_runtime_context().gcs_address) else 0.0
+
+
+@cache
+def _torch_uses_them(cluster: str) -> bool:
+    """Ask where the GPUs are; in a private cluster that is here. cluster: its address, since each has its own answer."""
+    if not os.environ.get("RAY_ADDRESS") and len(ray.nodes()) == 1:
+        return torch.cuda.is_available()
+    return bool(ray.get(_cuda_is_available.remote()))
+
+
+@ray.remote(num_cpus=0, num_gpus=1)
+def _cuda_is_available() -> bool:
+    return torch.cuda.is_available()
 
 
 @contextmanager

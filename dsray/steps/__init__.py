@@ -1,1 +1,1 @@
-"""The steps of a run, one file each; `dsray.run` puts them in order and later verbs call them alone."""
+"""The steps of a run, one file each; `dsray.runner` puts them in order and later verbs call them alone."""

@@ -19,7 +19,7 @@ LEVELS = {
     2: "engine sections checkpoint",
     3: "experiment report testing training judge placement serving tuning plan starters predict doctor console",
     4: "runtime",
-    5: "run steps verbs sweep",
+    5: "runner steps verbs sweep",
     6: "cli __main__",
 }
 LEVEL = {name: level for level, names in LEVELS.items() for name in names.split()}
@@ -129,6 +129,14 @@ def test_the_library_works_without_ray():
 def test_import_loads_neither_torch_nor_ray():
     code = "import dsray, sys; print(sorted({'torch', 'ray', 'numpy', 'pydantic'} & set(sys.modules)))"
     assert python(code) == "[]"
+
+
+def test_names_of_the_package_are_not_shadowed_by_its_files():
+    """`dsray.run` must be the function also after a file of the package was imported that needs the one it is in."""
+    names = "import dsray; print(*(getattr(dsray, name).__name__ for name in dsray.__all__ * 2))"
+    for before in ("", "import dsray.sweep; "):
+        done = subprocess.run([sys.executable, "-c", before + names], capture_output=True, text=True)
+        assert done.stdout.split() == ["Experiment", "Record", "run"] * 2
 
 
 def test_import_is_quick():

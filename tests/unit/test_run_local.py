@@ -29,6 +29,7 @@ def start(tmp_path, *words, **sections) -> int:
 @pytest.fixture(autouse=True)
 def _no_exit(monkeypatch):
     """The command ends the process at once where it failed; here that would be the test's."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("os._exit", lambda code: (_ for _ in ()).throw(SystemExit(code)))
 
 

@@ -14,7 +14,7 @@ from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, evaluate_at
 from dsray.checkpoint import checkpoints, latest_checkpoint, load_checkpoint
 from dsray.data import to_batch
 from dsray.engine import LocalWorker
-from dsray.engine.executions.data_parallel import summed
+from dsray.engine.executions import DataParallel, Pipeline
 from dsray.experiment import Experiment
 from dsray.training import Places, train
 
@@ -102,15 +102,27 @@ def test_robustness_is_judged_on_the_device(digits):
     assert 0 < here.robust_accuracy < here.clean_accuracy
 
 
-def test_sums_over_processes_are_taken_on_the_device(monkeypatch):
+@pytest.mark.parametrize("execution", [DataParallel, Pipeline])
+def test_sums_over_processes_are_taken_on_the_device(monkeypatch, execution):
+    """NCCL carries no tensors of the CPU, and validation counts there."""
     carried = []
     monkeypatch.setattr(dist, "all_reduce", lambda values, group: carried.append(values.device))
+    one = execution.__new__(execution)
+    one.device, one.group, one.across = DEVICE, "all", "all"
     with Accelerator():
         for values in (torch.ones(3, dtype=torch.float64), torch.ones(3, device=DEVICE)):
-            assert summed(values, DEVICE, None).device == values.device
+            assert one.reduce(values).device == values.device
     assert carried == [DEVICE, DEVICE]
 
 
 def test_the_accelerator_refuses_what_a_gpu_would_refuse():
-    with Accelerator(), pytest.raises(RuntimeError, match="are on the CPU"):
-        torch.ones(3, device=DEVICE) + torch.ones(3)
+    with Accelerator():
+        there, one = torch.ones(3, device=DEVICE), torch.ones(())
+        assert ((there + one) * 2).cpu().tolist() == [4.0, 4.0, 4.0]
+        for mixed in (
+            lambda: there + torch.ones(3),
+            lambda: torch.stack([there.sum(), one]),
+            lambda: one.add_(there.sum()),
+        ):
+            with pytest.raises(RuntimeError, match="are on the CPU"):
+                mixed()

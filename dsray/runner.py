@@ -18,7 +18,7 @@ from dsray.base import RequestError
 from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
-from dsray.placement import LocalPlacement, Placement, local_device
+from dsray.placement import LocalPlacement, Placement
 from dsray.report import Record
 from dsray.report.console import closing_table, next_commands
 from dsray.report.html import write_report
@@ -54,7 +54,6 @@ def run(
     if local:
         experiment.parallel.check_room()
         _no_processes(experiment)
-        local_device(experiment.parallel)
     record = open_record(experiment, out, resume, command or [], list(overrides))
     console = console or Console(quiet=True)
     try:
@@ -119,7 +118,10 @@ class _Run:
             data = self.placement.prepare(self.experiment.data, self.record.path.parent / ".cache")
             self.experiment.stages(data)  # refuses what only the data can tell, before anything is done
             self._describe(data)
-        if not all((self.record.path / "model" / name).exists() for name in ("model.json", "model.safetensors")):
+        lost = not all((self.record.path / "model" / name).exists() for name in ("model.json", "model.safetensors"))
+        if lost or self.record.status["steps"].get("train") != "done":
+            self.placement.check_device(self.experiment.parallel)
+        if lost:
             self.record.set_step("train", "running")  # also when it was done: a checkpoint gives the model back
         self._step("train", lambda: self._train(data))
         model, twin = self._models()
