@@ -54,7 +54,9 @@ def trainings(experiment: Experiment, data: Prepared, folder: Path) -> list[tupl
 def local_device(parallel: ParallelConfig) -> str:
     """Where this process trains: on the GPU that torch can use, if there is one and `parallel.device` allows it."""
     if parallel.device == "cuda" and not torch.cuda.is_available():
-        raise RequestError("parallel.device: cuda needs a GPU that torch can use, and there is none here; use auto")
+        raise RequestError(
+            "parallel.device: cuda needs a GPU that torch can use, and there is none here; use auto, in a new record"
+        )
     return "cuda" if parallel.device != "cpu" and torch.cuda.is_available() else "cpu"
 
 

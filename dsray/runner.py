@@ -18,7 +18,7 @@ from dsray.base import RequestError
 from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
-from dsray.placement import LocalPlacement, Placement
+from dsray.placement import LocalPlacement, Placement, trainings
 from dsray.report import Record
 from dsray.report.console import closing_table, next_commands
 from dsray.report.html import write_report
@@ -119,7 +119,7 @@ class _Run:
             self.experiment.stages(data)  # refuses what only the data can tell, before anything is done
             self._describe(data)
         lost = not all((self.record.path / "model" / name).exists() for name in ("model.json", "model.safetensors"))
-        if lost or self.record.status["steps"].get("train") != "done":
+        if trainings(self.experiment, data, self.record.path):
             self.placement.check_device(self.experiment.parallel)
         if lost:
             self.record.set_step("train", "running")  # also when it was done: a checkpoint gives the model back

@@ -58,7 +58,7 @@ def quantize(source: Path, target: Path, calibration: Mapping[str, np.ndarray], 
             extra_options={
                 "ActivationSymmetric": False,
                 "TensorQuantOverrides": {
-                    n.input[1]: _channels(numpy_helper.to_array(weights[n.input[1]]), _output_axis(n))
+                    n.input[1]: _channels(numpy_helper.to_array(weights[n.input[1]]), transposed=_transposed(n))
                     for n in products
                     if n.input[1] in weights
                 },
@@ -81,16 +81,20 @@ def int8_scales(weights: np.ndarray, axis: int) -> np.ndarray:
     return np.where(scale < np.finfo(np.float32).tiny, 1, scale).astype(np.float32)
 
 
-def _channels(weights: np.ndarray, axis: int) -> list[dict[str, object]]:
-    """The scales as quantize_static takes them; it makes the codes, and the scales of the biases, from these."""
+def _channels(weights: np.ndarray, *, transposed: bool) -> list[dict[str, object]]:
+    """The scales as quantize_static takes them; it makes the codes, and the scales of the biases, from these.
+
+    One for each output: the last axis, or the first of transposed weights.
+    """
     if weights.ndim == 1:  # a single output
         return [{"scale": int8_scales(weights[None], 0).item(), "zero_point": 0}]
+    axis = 0 if transposed else weights.ndim - 1
     return [{"axis": axis, "scale": scale, "zero_point": 0} for scale in int8_scales(weights, axis).ravel()]
 
 
-def _output_axis(product: onnx.NodeProto) -> int:
-    """Where the weights of MatMul or Gemm have their output channels."""
-    return 0 if any(a.name == "transB" and a.i for a in product.attribute) else 1
+def _transposed(product: onnx.NodeProto) -> bool:
+    """Whether a MatMul or Gemm takes its weights with the outputs first."""
+    return any(a.name == "transB" and a.i for a in product.attribute)
 
 
 def _quantize_tables(model: onnx.ModelProto) -> None:
@@ -115,7 +119,7 @@ def _quantize_tables(model: onnx.ModelProto) -> None:
         values = numpy_helper.to_array(table)
         scale = int8_scales(values, axis=0)
         codes = np.clip(np.round(values / scale), -128, 127).astype(np.int8)
-        if not any(name in node.input for node in nodes):
+        if not any(name in node.input for node in nodes) and name not in {o.name for o in model.graph.output}:
             model.graph.initializer.remove(table)
         model.graph.initializer.extend(
             [numpy_helper.from_array(codes, f"{name}/codes"), numpy_helper.from_array(scale, f"{name}/scale")]

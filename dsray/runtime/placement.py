@@ -44,12 +44,11 @@ class RayPlacement:
         folder = folder.resolve()
         reference = ray.put(data)
         todo = trainings(experiment, data, folder)
+        gpu = bool(todo) and uses_gpu(experiment.parallel)
+        beside = not gpu or gpus_of_cluster() > experiment.parallel.processes
         if todo:
             threading.Thread(target=_first_batch, args=(reference, experiment, data), daemon=True, name="data").start()
         twins: list[ray.ObjectRef] = []
-
-        gpu = uses_gpu(experiment.parallel)
-        beside = not gpu or gpus_of_cluster() > experiment.parallel.processes
 
         def start_twin() -> None:
             """Not before the training's first step: two starts at once would hold each other up."""

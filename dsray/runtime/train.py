@@ -19,6 +19,7 @@ import ray
 import ray.train
 import torch
 from ray.train.torch import TorchConfig, TorchTrainer
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dsray.base import RequestError, RunFailure
 from dsray.batch import Batch
@@ -177,28 +178,31 @@ def uses_gpu(parallel: ParallelConfig) -> bool:
     if parallel.device == "cuda" and gpus < needed:
         wanted = "a GPU" if needed == 1 else f"{needed} GPUs"
         raise RequestError(
-            f"parallel.device: cuda needs {wanted} that torch can use; the cluster has {gpus:g}; use auto"
+            f"parallel.device: cuda needs {wanted} that torch can use; the cluster has {gpus:g}; use auto, in a new record"
         )
     return gpus >= needed
 
 
 def gpus_of_cluster() -> float:
     """GPUs of the cluster; 0 if the torch that is installed there cannot use them."""
-    gpus = float(ray.cluster_resources().get("GPU", 0))
-    return gpus if gpus and _torch_uses_them(ray.get_runtime_context().gcs_address) else 0.0
+    nodes = tuple(node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU"))
+    return float(ray.cluster_resources()["GPU"]) if nodes and _torch_uses_them(nodes) else 0.0
 
 
 @cache
-def _torch_uses_them(cluster: str) -> bool:
-    """Ask where the GPUs are; in a private cluster that is here. cluster: its address, since each has its own answer."""
+def _torch_uses_them(nodes: tuple[str, ...]) -> bool:
+    """Ask where the GPUs are, without waiting for one to be free; in a private cluster that is here."""
     if not os.environ.get("RAY_ADDRESS") and len(ray.nodes()) == 1:
         return torch.cuda.is_available()
-    return bool(ray.get(_cuda_is_available.remote()))
+    there = [_built_for_gpus.options(scheduling_strategy=NodeAffinitySchedulingStrategy(n, soft=False)) for n in nodes]
+    return all(ray.get([task.remote() for task in there]))
 
 
-@ray.remote(num_cpus=0, num_gpus=1)
-def _cuda_is_available() -> bool:
-    return torch.cuda.is_available()
+@ray.remote(num_cpus=0)
+def _built_for_gpus() -> bool:
+    from torch.backends import cuda  # a module that cannot be pickled, as a name outside of this function would be
+
+    return cuda.is_built()
 
 
 @contextmanager

@@ -96,3 +96,18 @@ def test_a_gpu_that_is_not_there(tmp_path, capsys):
 def test_where_a_local_run_trains(monkeypatch, asked, there, used):
     monkeypatch.setattr("torch.cuda.is_available", lambda: there)
     assert local_device(ParallelConfig(device=asked)) == used
+
+
+def test_what_is_trained_needs_no_gpu_any_more(tmp_path, capsys):
+    """A record of another machine is finished here; only training insists on `device: cuda`."""
+    assert start(tmp_path) == 0
+    run = tmp_path / "run"
+    text = (run / "experiment.yaml").read_text()
+    assert text.count("device: auto") == 1
+    (run / "experiment.yaml").write_text(text.replace("device: auto", "device: cuda"))
+    (run / "status.json").write_text(json.dumps({"state": "running", "steps": {"train": "running"}}))
+    assert start(tmp_path, "parallel.device=cuda", "--resume") == 0
+    shutil.rmtree(run / "model")
+    shutil.rmtree(run / "checkpoints")
+    assert start(tmp_path, "parallel.device=cuda", "--resume") == 2
+    assert "parallel.device: cuda needs a GPU" in capsys.readouterr().err

@@ -114,8 +114,12 @@ def test_mixed_precision_reaches_the_experts(digits, batch, monkeypatch):
     whole = model(batch.inputs, batch.present).logits
     assert set(taken) == {(torch.float32, torch.float32)}
     taken.clear()
+    affinities = []
+    for block in model.trunk:
+        block.experts.router.register_forward_hook(lambda module, args, answer: affinities.append(answer.dtype))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = model(batch.inputs, batch.present).logits
+    assert set(affinities) == {torch.float32}
     assert set(taken) == {(torch.bfloat16, torch.bfloat16)}
     mixed.float().sum().backward()
     assert all(p.grad.dtype == torch.float32 for p in model.trunk.parameters() if p.grad is not None)
