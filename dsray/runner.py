@@ -118,10 +118,8 @@ class _Run:
             data = self.placement.prepare(self.experiment.data, self.record.path.parent / ".cache")
             self.experiment.stages(data)  # refuses what only the data can tell, before anything is done
             self._describe(data)
-        lost = not all((self.record.path / "model" / name).exists() for name in ("model.json", "model.safetensors"))
         if trainings(self.experiment, data, self.record.path):
             self.placement.check_device(self.experiment.parallel)
-        if lost:
             self.record.set_step("train", "running")  # also when it was done: a checkpoint gives the model back
         self._step("train", lambda: self._train(data))
         model, twin = self._models()
