@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test test-ray check bench
+.PHONY: install run test test-ray test-gpu check bench
 
 install: .venv/.installed
 
@@ -20,6 +20,10 @@ test: install
 # runs, sweeps, jobs and serving on real clusters: about six minutes
 test-ray: install
 	@$(BIN)/python -m pytest -m ray
+
+# what only an NVIDIA GPU can show; the other tests see no GPU
+test-gpu: install
+	@$(BIN)/python -m pytest -m gpu
 
 check: install
 	@$(BIN)/ruff check -q .

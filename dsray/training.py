@@ -75,7 +75,7 @@ def train(
     )
     if places and finished and worker.leads:
         save_model(places.model, model, experiment.model, worker.data.schema)
-        write_training(places, state)
+        write_training(places, state, worker.device)
     return model.eval()
 
 
@@ -99,9 +99,10 @@ def make_execution(experiment: Experiment, model: RoutedModel, worker: Worker) -
     return Pipeline(model, parallel.microbatches, precision, along=mesh.get_group("pipe"), across=across)
 
 
-def write_training(places: Places, state: TrainState) -> None:
-    """What the training says of itself: stages as executed, steps, task accuracies."""
+def write_training(places: Places, state: TrainState, device: torch.device) -> None:
+    """What the training says of itself: where it ended (`cpu`, or the GPU's name), stages as executed, steps, tasks."""
     about: dict[str, Any] = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "executed": state.executed,
         "steps": state.global_step,
         "task_accuracy": state.task_accuracy,

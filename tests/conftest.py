@@ -1,4 +1,7 @@
-"""Strictness of the whole suite: warnings are errors, unit tests run without ray, absent data sets are named."""
+"""Strictness of the whole suite: warnings are errors, unit tests run without ray, what is absent is named.
+
+GPUs are hidden, so that the suite is the same with and without one, except from `-m gpu`, which runs what needs them.
+"""
 
 from __future__ import annotations
 
@@ -13,33 +16,57 @@ import pytest
 DATA = Path(os.environ.get("DSRAY_DATA", Path(__file__).parents[2] / "shared" / "data"))
 UNIT = Path(__file__).parent / "unit"
 
-_left_out: dict[Path, int] = {}
+_left_out: dict[str, int] = {}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
+    if not _on_gpus(config):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def _on_gpus(config: pytest.Config) -> bool:
+    return config.option.markexpr == "gpu"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Unit tests go first; `@pytest.mark.data("mnist")` is deselected where DSRAY_DATA/mnist is absent."""
+    """Unit tests go first; left out are `data("mnist")` where DSRAY_DATA/mnist is absent, and `gpu(2)` on one GPU."""
     items.sort(key=lambda item: UNIT not in item.path.parents)
-    absent = [item for item in items if (mark := item.get_closest_marker("data")) and _absent(mark)]
+    absent = [item for item in items if _absent(item, config)]
     if absent:
         config.hook.pytest_deselected(items=absent)
         items[:] = [item for item in items if item not in absent]
 
 
-def _absent(mark: pytest.Mark) -> bool:
-    missing = [DATA / name for name in mark.args or ("",) if not (DATA / name).exists()]
-    for path in missing:
-        _left_out[path] = _left_out.get(path, 0) + 1
+def _absent(item: pytest.Item, config: pytest.Config) -> bool:
+    """Whether the machine lacks what a test is marked to need; a test of one GPU is never left out of `-m gpu`."""
+    missing = []
+    if mark := item.get_closest_marker("data"):
+        missing = [
+            f"tests on real data, since {DATA / name} is absent (set DSRAY_DATA)"
+            for name in mark.args or ("",)
+            if not (DATA / name).exists()
+        ]
+    elif mark := item.get_closest_marker("gpu"):
+        if not _on_gpus(config):
+            return True
+        if mark.args and _gpus() < mark.args[0]:
+            missing = [f"tests of {mark.args[0]} GPUs, since there are fewer"]
+    for what in missing:
+        _left_out[what] = _left_out.get(what, 0) + 1
     return bool(missing)
 
 
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for path, count in _left_out.items():
-        terminalreporter.write_line(f"left out: {count} tests on real data, since {path} is absent (set DSRAY_DATA)")
+    for what, count in _left_out.items():
+        terminalreporter.write_line(f"left out: {count} {what}")
 
 
 @pytest.fixture(autouse=True)

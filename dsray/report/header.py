@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from dsray.report.markup import Child, Html, el
 from dsray.report.record import Record
@@ -24,7 +23,7 @@ def header(record: Record) -> list[Child]:
         "header",
         el("p", "dsray run record", class_="eyebrow"),
         el("div", el("h1", record.name), badge, class_="title"),
-        el("ul", (el("li", fact) for fact in _facts(manifest)), class_="facts"),
+        el("ul", (el("li", fact) for fact in _facts(record)), class_="facts"),
         el("dl", tiles, class_="tiles") if tiles else el("p"),
         _command(manifest.get("command") or []),
         class_="card",
@@ -35,7 +34,8 @@ def header(record: Record) -> list[Child]:
     return [banner, card]
 
 
-def _facts(manifest: dict[str, Any]) -> Iterator[str]:
+def _facts(record: Record) -> Iterator[str]:
+    manifest = record.manifest
     try:
         yield f"{datetime.fromisoformat(str(manifest.get('created'))):%-d %B %Y, %H:%M} UTC"
     except ValueError:
@@ -52,6 +52,9 @@ def _facts(manifest: dict[str, Any]) -> Iterator[str]:
     host = manifest.get("host") or {}
     if host.get("cpus"):
         yield count(host["cpus"], "CPU") + (f", {host['gpu']}" if host.get("gpu") else "")
+    trained = record.read_json("model/training.json") or {}
+    if trained.get("device", "cpu") != "cpu":
+        yield f"trained on {trained['device']}"
 
 
 def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:

@@ -169,8 +169,9 @@ def test_policies_decide_by_history_alone():
 def test_a_policy_ends_a_stage_early_and_the_record_says_so(digits, tmp_path):
     x = experiment(train={**BASE["train"], "policies": [{"kind": "reach", "value": 0.0}]})
     run(x, digits, tmp_path)
-    executed = json.loads((tmp_path / "model" / "training.json").read_text())["executed"]
-    assert executed == [{"stage": "clean", "steps": 6, "reason": "accuracy reached 0"}]
+    about = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert about["executed"] == [{"stage": "clean", "steps": 6, "reason": "accuracy reached 0"}]
+    assert about["steps"] == 6 and about["device"] == "cpu"
 
 
 def test_a_pattern_that_matches_nothing_is_refused(digits):

@@ -98,6 +98,14 @@ def test_the_undefended_twin_is_drawn_when_it_was_trained(construct_record: Call
     assert both.count("undefended</li>") == 2
 
 
+@pytest.mark.parametrize(("device", "told"), [("cpu", False), ("NVIDIA H100 80GB HBM3", True)])
+def test_the_head_names_the_gpu_that_trained(construct_record: Callable[..., Record], device: str, told: bool) -> None:
+    record = construct_record(only=("metrics.json",))
+    (record.path / "model").mkdir()
+    (record.path / "model/training.json").write_text(json.dumps({"device": device}))
+    assert (f"trained on {device}" in report(record)[1].text) is told
+
+
 def test_page_loads_nothing_and_allows_its_own_script_only(construct_record: Callable[..., Record]) -> None:
     text, page = report(construct_record())
     for tag, attributes in page.tags:
