@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,9 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of rows whose largest logit is the target, in [0, 1]; a class unknown to the model is a miss."""
-        return float((self.logits.argmax(-1) == self.target).double().mean())
+        """Share of the rows whose class is known (target >= 0) that are answered right, in [0, 1]."""
+        known = self.known()
+        return float((known.logits.argmax(-1) == known.target).double().mean())
 
     @property
     def loss(self) -> float:
@@ -42,6 +43,12 @@ class Evaluation:
         """Share of the trunk's blocks that were not computed, in [0, 1]."""
         return 1 - float(self.blocks_run.double().mean()) / self.blocks
 
+    def known(self) -> Evaluation:
+        """The answers on the rows whose class is known; `expert_load` stays that of all rows."""
+        known = self.target >= 0
+        rows = {name: getattr(self, name)[known] for name in ("logits", "target", "rows", "blocks_run")}
+        return replace(self, **rows)
+
     def metrics(self) -> dict[str, float]:
         """accuracy, balanced_accuracy (mean recall of the classes that occur), macro_f1, calibration_error (15 bins)."""
         from torchmetrics.functional.classification import (  # a second of imports that training does not need
@@ -50,8 +57,8 @@ class Evaluation:
             multiclass_recall,
         )
 
-        known = self.target >= 0
-        logits, target, classes = self.logits[known], self.target[known], self.logits.shape[-1]
+        known = self.known()
+        logits, target, classes = known.logits, known.target, known.logits.shape[-1]
         recall = multiclass_recall(logits, target, classes, average="none")
         occurs = torch.bincount(target, minlength=classes) > 0
         return {

@@ -67,17 +67,16 @@ def _training_figures(record: Record) -> dict[str, float]:
 def _detail(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-    known = found.target >= 0
-    logits, target, classes = found.logits[known], found.target[known], len(data.schema.classes)
+    known, classes = found.known(), len(data.schema.classes)
     return {
         "split": "test",
         "classes": list(data.schema.classes),
-        "confusion": multiclass_confusion_matrix(logits, target, classes).tolist(),
-        "per_class": _per_class(logits, target, data.schema.classes),
-        "reliability": _reliability(found),
+        "confusion": multiclass_confusion_matrix(known.logits, known.target, classes).tolist(),
+        "per_class": _per_class(known.logits, known.target, data.schema.classes),
+        "reliability": _reliability(known),
         "routing": _routing(data, model, found),
-        "groups": _groups(data, found),
-        "examples": _examples(data, found),
+        "groups": _groups(data, known),
+        "examples": _examples(data, known),
     }
 
 
@@ -110,11 +109,12 @@ def _reliability(found: Evaluation) -> list[dict[str, float]]:
 
 
 def _routing(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
-    right = found.logits.argmax(-1) == found.target
-    depths = found.blocks_run.unique().tolist()
+    known = found.known()
+    right = known.logits.argmax(-1) == known.target
+    depths = known.blocks_run.unique().tolist()
     detail: dict[str, Any] = {
         "blocks_run": {str(n): int((found.blocks_run == n).sum()) for n in range(1, found.blocks + 1)},
-        "accuracy_by_blocks": {str(n): float(right[found.blocks_run == n].double().mean()) for n in depths},
+        "accuracy_by_blocks": {str(n): float(right[known.blocks_run == n].double().mean()) for n in depths},
         "expert_load": found.expert_load.tolist(),
         "confidence_threshold": model.depth.threshold if model.depth.exits else None,
     }
@@ -162,7 +162,7 @@ def _examples(data: Prepared, found: Evaluation) -> list[dict[str, Any]]:
             {
                 "image": data_uri(columns["image"][0]) if data.schema.image else None,
                 "text": data.shown.column(data.schema.text.column)[row].as_py() if data.schema.text else None,
-                "target": data.schema.classes[target] if target >= 0 else None,
+                "target": data.schema.classes[target],
                 "prediction": data.schema.classes[int(answer[i])],
                 "confidence": float(confidence[i]),
                 "blocks_run": int(found.blocks_run[i]),
