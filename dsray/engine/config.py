@@ -38,7 +38,10 @@ class AdversarialStage(Length):
     attack: AnyAttack = PgdConfig(steps=3)
     epsilon: AnySchedule = Field(description="radius in input-range units over the stage, e.g. 8/255 = 0.0314")
     share: float = Field(
-        1.0, gt=0, le=1, description="share of the rows of each batch that are perturbed; the others stay clean"
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the rows of each batch, new and replayed alike, that are perturbed; the others stay clean",
     )
     loss: AnyTerm = Field(MadryConfig(), description="madry or trades")
     rates: Rates | None = Field(None, description="learning rates of this stage; those of train when absent")

@@ -13,8 +13,8 @@ from dsray.batch import Batch
 from dsray.learning import Anchor
 from dsray.protocols import Output, RowLoss
 
-Perturbation = Callable[[Batch, RowLoss | None], Batch]
-"""(batch, loss to climb or None for the stage's own) -> adversarial batch."""
+Perturbation = Callable[[Batch, Tensor | None], Batch]
+"""(batch, clean answers (batch, classes) to move away from, or None: climb the attack's own loss) -> adversarial batch."""
 
 
 class Context:
@@ -55,7 +55,8 @@ class Context:
         """The batch after the stage's attack; the batch itself at epsilon 0."""
         if self._perturbation is None:
             raise RuntimeError("a term asked for adversarial rows in a stage without a perturbation")
-        return self._perturbation(self.batch, self._divergence() if self._climbs_divergence else None)
+        clean = self.clean.logits.detach().softmax(-1) if self._climbs_divergence else None
+        return self._perturbation(self.batch, clean)
 
     @cached_property
     def adversarial(self) -> Output:
@@ -68,11 +69,11 @@ class Context:
         loads = [self.__dict__[name].expert_load for name in ("clean", "adversarial") if name in self.__dict__]
         return torch.stack(loads).sum(0)
 
-    def _divergence(self) -> RowLoss:
-        """KL(clean answer || answer), what TRADES climbs; the clean side is fixed. Perturbed rows come first."""
-        clean = self.clean.logits.detach().softmax(-1)
 
-        def loss(logits: Tensor, target: Tensor) -> Tensor:
-            return F.kl_div(logits.log_softmax(-1), clean[: len(logits)], reduction="none").sum(-1)
+def divergence(clean: Tensor) -> RowLoss:
+    """KL(clean answer || answer), what TRADES climbs. clean: (batch, classes), probabilities, which stay fixed."""
 
-        return loss
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return F.kl_div(logits.log_softmax(-1), clean, reduction="none").sum(-1)
+
+    return loss

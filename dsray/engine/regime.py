@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dsray.attacks import perturb
 from dsray.batch import Batch
-from dsray.engine.context import Context, Perturbation
+from dsray.engine.context import Context, Perturbation, divergence
 from dsray.engine.executions import WeightedTerm
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
 from dsray.noise import key_of
 from dsray.optim import trainable_names
-from dsray.protocols import Attack, RowLoss
+from dsray.protocols import Attack
 from dsray.schedules import Schedule
 
 
@@ -28,7 +28,7 @@ class Regime:
         self.terms: list[WeightedTerm] = [(t.kind, t.weight.build(stage.steps), t.build()) for t in stage.terms]
         self.policies = [policy.build() for policy in stage.policies]
         self.epsilon: Schedule | None = stage.perturb.epsilon.build(stage.steps) if stage.perturb else None
-        self.share = stage.perturb.share if stage.perturb else 0.0
+        self.attacked = self._attacked(len(state.memory.rows) > 0)
         self.attack: Attack | None = stage.perturb.attack.build() if stage.perturb else None
         freeze(state.model, stage)
         learning = {n: p for n, p in state.model.named_parameters() if p.requires_grad}
@@ -47,24 +47,31 @@ class Regime:
         )
 
     def _perturbation(self, model: nn.Module, step: int, global_step: int) -> Perturbation:
-        def perturbed(epsilon: float, batch: Batch, loss: RowLoss | None) -> Batch:
-            count = self._perturbed(len(batch))
-            if epsilon == 0 or self.attack is None or count == 0:
+        def perturbed(epsilon: float, batch: Batch, clean: Tensor | None) -> Batch:
+            rows = self.attacked.to(batch.device)
+            if epsilon == 0 or self.attack is None or len(rows) == 0:
                 return batch
             seed = key_of(self.seed, "perturb", global_step)
-            if count == len(batch):
-                return perturb(self.attack, model, batch, epsilon, loss=loss, seed=seed)
-            rows = torch.arange(count, device=batch.device)
+            loss = None if clean is None else divergence(clean[rows])
             moved = perturb(self.attack, model, batch.select(rows), epsilon, loss=loss, seed=seed)
-            images = torch.cat([moved.inputs["image"], batch.inputs["image"][count:]])
-            return batch.with_input("image", images)
+            return batch.with_input("image", batch.inputs["image"].index_copy(0, rows, moved.inputs["image"]))
 
         return partial(perturbed, self.epsilon(step) if self.epsilon else 0.0)
 
-    def _perturbed(self, rows: int) -> int:
-        """How many of this worker's rows are perturbed: those among the first `share` of the global batch."""
-        whole = round(self.stage.batch * self.share)
-        return min(rows, len(range(self.rank, whole, self.size)))
+    def _attacked(self, remembers: bool) -> Tensor:
+        """Which of this worker's rows are attacked: the stage's share of the global batch, new and replayed rows alike.
+
+        New rows come first in a batch (see `Plan`); the first ones of each kind are attacked.
+        """
+        batch = self.stage.batch
+        share = self.stage.perturb.share if self.stage.perturb else 0.0
+        old = self.stage.replay.rows(batch) if self.stage.replay and remembers else 0
+        whole = round(batch * share)
+        of_old = max(round(old * share), whole - (batch - old))
+        attacked = torch.zeros(batch, dtype=torch.bool)
+        attacked[: whole - of_old] = True
+        attacked[batch - old : batch - old + of_old] = True
+        return attacked[self.rank :: self.size].nonzero()[:, 0]
 
 
 def freeze(model: nn.Module, stage: Stage) -> None:

@@ -46,3 +46,7 @@ class Replay(Config):
     """A share of each batch that is drawn from the replay memory once it holds rows."""
 
     share: float = Field(0.5, gt=0, lt=1, description="share of each batch")
+
+    def rows(self, batch: int) -> int:
+        """Replayed rows of a global batch, as `Plan` draws them; the others are new."""
+        return round(batch * self.share)

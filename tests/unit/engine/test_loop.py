@@ -11,7 +11,7 @@ import torch
 
 from dsray.base import RequestError
 from dsray.checkpoint import checkpoints, latest_checkpoint
-from dsray.data import Plan
+from dsray.data import Plan, to_batch
 from dsray.engine import LocalWorker, TrainState
 from dsray.engine.policies import PlateauConfig, ReachConfig
 from dsray.engine.regime import Regime
@@ -206,8 +206,57 @@ def test_as_many_rows_are_perturbed_on_any_number_of_workers(digits, batch, size
     state = TrainState(x.model.build(digits.schema))
     of_one = Regime(x.stages(digits)[1], state, 0)
     of_many = [Regime(x.stages(digits)[1], state, 0, rank, size) for rank in range(size)]
-    perturbed = set(range(of_one._perturbed(batch)))
-    assert len(perturbed) == round(batch * share)
-    positions = [list(range(batch))[rank::size] for rank in range(size)]
-    found = [mine[i] for r, mine in zip(of_many, positions, strict=True) for i in range(r._perturbed(len(mine)))]
-    assert set(found) == perturbed and len(found) == len(perturbed)
+    attacked = of_one.attacked.tolist()
+    assert attacked == list(range(round(batch * share)))
+    positions = [np.arange(batch)[rank::size] for rank in range(size)]
+    found = [mine[r.attacked.numpy()].tolist() for r, mine in zip(of_many, positions, strict=True)]
+    assert sorted(itertools.chain(*found)) == attacked
+
+
+@pytest.mark.parametrize(
+    ("batch", "share", "replay", "new", "old"),
+    [
+        (64, 0.5, 0.5, 16, 16),
+        (64, 0.25, 0.75, 4, 12),
+        (10, 0.5, 0.3, 3, 2),
+        (11, 1.0, 0.5, 5, 6),
+        (10, 0.95, 0.5, 5, 5),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3])
+def test_replayed_rows_are_attacked_in_the_same_share_as_new_ones(digits, batch, share, replay, new, old, size):
+    continual = CONTINUAL | {"memory": {"rows": 30, "replay": {"share": replay}}}
+    stage = {**ADVERSARIAL["stages"][0], "share": share}
+    x = experiment(adversarial={"stages": [stage]}, continual=continual, train={**BASE["train"], "batch": batch})
+    state = TrainState(x.model.build(digits.schema))
+    state.memory.size = 30
+    state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
+    second = x.stages(digits)[-1]
+    plan = Plan(0, second.name, second.rows.select(digits, "train"), batch, state.memory.rows, replay)
+    replayed = np.isin(plan(0)[0], state.memory.rows)
+    assert replayed.sum() == second.replay.rows(batch)
+    found = []
+    for rank in range(size):
+        regime = Regime(second, state, 0, rank, size)
+        found += replayed[rank::size][regime.attacked.numpy()].tolist()
+    assert (len(found) - sum(found), sum(found)) == (new, old)
+
+
+def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits):
+    """Attacked rows need not be the first ones of the batch."""
+    stage = {**ADVERSARIAL["stages"][0], "share": 0.5, "epsilon": 0.1, "loss": "trades"}
+    x = experiment(adversarial={"stages": [stage]}, continual=CONTINUAL)
+    torch.manual_seed(0)
+    state = TrainState(x.model.build(digits.schema))
+    state.memory.size = 30
+    state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
+    regime = Regime(x.stages(digits)[-1], state, 0)
+    batch = to_batch(digits.gather(digits.splits["train"][:32]), digits.schema)
+    moved = regime.context(state, batch, state.model).adversarial_batch.inputs["image"]
+    part = batch.select(regime.attacked)
+    of_part = regime.context(state, part, state.model)
+    regime.attacked = torch.arange(len(part))
+    expected = of_part.adversarial_batch.inputs["image"]
+    still = [i for i in range(32) if torch.equal(moved[i], batch.inputs["image"][i])]
+    assert torch.allclose(moved[[i for i in range(32) if i not in still]], expected, atol=1e-6)
+    assert len(still) == 16
