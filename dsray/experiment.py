@@ -56,6 +56,13 @@ class Experiment(Config):
                 )
         if self.adversarial and self.data.image is None:
             raise ValueError("adversarial: attacks perturb images; data.image is missing")
+        replay = self.continual.replay(1) if self.continual else None
+        if replay and not 0 < replay.rows(self.train.batch) < self.train.batch:
+            which = "replayed" if replay.rows(self.train.batch) == 0 else "new"
+            raise ValueError(
+                f"continual.memory.replay.share: {replay.share:g} of {self.train.batch} rows leaves no {which} row; "
+                "change it or train.batch"
+            )
         if self.parallel.workers > self.train.batch:
             raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
         widths = {m: getattr(self.model.encoders, m).width for m in ("image", "text") if getattr(self.data, m)}

@@ -32,7 +32,8 @@ def compile_stages(
 ) -> list[Stage]:
     """The stages in order. For each task, for each unfreezing phase: the clean stage, then the adversarial ones.
 
-    A regime's length is that of one task; unfreezing phases share it equally.
+    A regime's length is that of one task; unfreezing phases share it equally. An epoch is a pass over the task's own
+    rows: replayed rows are no part of it.
     """
     tasks = [_Task(None, RowFilter(), 0)]
     if continual:
@@ -42,11 +43,13 @@ def compile_stages(
     stages = []
     for task in tasks:
         rows = count(task.rows)
+        replay = continual.replay(task.index) if continual else None
+        new = train.batch - (replay.rows(train.batch) if replay else 0)
         for p, phase in enumerate(phases):
             for regime in regimes:
                 prefix = [task.name] if task.name else []
                 prefix += [f"unfreeze{p + 1}"] if finetune else []
-                whole = (regime or train).in_steps(rows, train.batch)
+                whole = (regime or train).in_steps(rows, new)
                 stage = _stage("/".join([*prefix, regime.name if regime else "clean"]), train, regime)
                 stages.append(
                     stage.replace(
@@ -91,7 +94,7 @@ def _with_borders(stages: list[Stage], task: _Task, continual: ContinualConfig, 
         exits.append(ConsolidateConfig(rows=continual.ewc.rows, fisher=continual.ewc.fisher))
     exits.append(MeasureTasksConfig(tasks=tuple(t.filter() for t in continual.tasks[: task.index + 1])))
     extra = (continual.ewc.term(),) if continual.ewc and task.index else ()
-    replay = continual.memory.replay if continual.memory and task.index else None
+    replay = continual.replay(task.index)
     kept, mine = stages[:-own], stages[-own:]
     mine = [stage.replace(terms=(*stage.terms, *extra), replay=replay) for stage in mine]
     return [*kept, *mine[:-1], mine[-1].replace(on_exit=tuple(exits))]

@@ -12,7 +12,7 @@ class Length(Config):
     """Base of sections that last: give `steps` or `epochs`, not both."""
 
     epochs: float | None = Field(
-        None, gt=0, le=1e6, allow_inf_nan=False, description="passes over the rows of the stage"
+        None, gt=0, le=1e6, allow_inf_nan=False, description="passes over the rows of the stage, replayed ones apart"
     )
     steps: int | None = Field(None, ge=1, le=10**9, description="optimiser steps; instead of epochs")
 
@@ -23,5 +23,5 @@ class Length(Config):
         return self
 
     def in_steps(self, rows: int, batch: int) -> int:
-        """Steps of `batch` rows each; one epoch when neither is given."""
+        """Steps of `batch` new rows each; one epoch when neither is given."""
         return self.steps or steps_of(self.epochs if self.epochs is not None else 1.0, rows, batch)

@@ -58,4 +58,13 @@ class ContinualConfig(Config):
     def _names_differ(self) -> ContinualConfig:
         if len({task.name for task in self.tasks}) < len(self.tasks):
             raise ValueError("the names of tasks must differ")
+        earlier = len(self.tasks) - 1
+        if self.memory and self.memory.rows < earlier:
+            raise ValueError(
+                f"memory.rows: {self.memory.rows} for {earlier} earlier tasks keeps no row of each; give {earlier} or more"
+            )
         return self
+
+    def replay(self, task: int) -> Replay | None:
+        """What is replayed beside the rows of task number `task` (0 is the first); nothing beside the first."""
+        return self.memory.replay if self.memory and task else None

@@ -14,6 +14,7 @@ from dsray.starters import starter
 from dsray.tuning import check_space
 
 SMALL = {"data": {"source": "digits"}, "model": {}}
+TASKS = [{"name": "a", "classes": ["0"]}, {"name": "b", "classes": ["1"]}]
 SWEEP = {**SMALL, "adversarial": {"stages": [{"steps": 5, "epsilon": 0.1}]}}
 
 
@@ -72,6 +73,18 @@ CASES = {
             },
         },
         r"continual.tasks",
+    ),
+    "a replay without new rows": (
+        {**SMALL, "train": {"batch": 4}, "continual": {"tasks": TASKS, "memory": {"replay": {"share": 0.9}}}},
+        r"continual.memory.replay.share: 0.9 of 4 rows leaves no new row",
+    ),
+    "a replay of no row": (
+        {**SMALL, "train": {"batch": 4}, "continual": {"tasks": TASKS, "memory": {"replay": {"share": 0.1}}}},
+        r"continual.memory.replay.share: 0.1 of 4 rows leaves no replayed row",
+    ),
+    "a memory too small for its tasks": (
+        {**SMALL, "continual": {"tasks": [*TASKS, {"name": "c", "classes": ["2"]}], "memory": {"rows": 1}}},
+        r"continual.memory.rows: 1 for 2 earlier tasks keeps no row of each; give 2 or more",
     ),
     "two lengths": ({**SMALL, "train": {"epochs": 1, "steps": 1}}, r"train: give epochs or steps, not both"),
     "clean loss in an attack": (

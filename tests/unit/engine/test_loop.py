@@ -158,6 +158,21 @@ def test_global_batches_do_not_depend_on_the_number_of_workers(digits):
     assert np.array_equal(plan.slice(7, 9, 0, 1)[0], np.concatenate([plan(7)[0], plan(8)[0]]))
 
 
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_an_epoch_shows_each_new_row_once_whatever_is_replayed(digits, share):
+    stage = {"name": "pgd", "epochs": 2, "epsilon": 0.1}
+    continual = CONTINUAL | {"memory": {"rows": 30, "replay": {"share": share}}}
+    x = experiment(train={"epochs": 1, "batch": 32}, adversarial={"stages": [stage]}, continual=continual)
+    for compiled in x.stages(digits)[2:]:
+        rows = compiled.rows.select(digits, "train")
+        plan = Plan(0, compiled.name, rows, 32, digits.splits["validation"][:3], share)
+        drawn = np.concatenate([plan(step)[0] for step in range(compiled.steps)])
+        times = np.bincount(drawn, minlength=len(digits))[rows]
+        epochs = 2 if compiled.perturb else 1
+        assert times.min() == epochs  # the last batch is filled up from the next pass
+        assert times.sum() - epochs * len(rows) < 32
+
+
 def test_policies_decide_by_history_alone():
     plateau, reach = PlateauConfig(patience=2).build(), ReachConfig(value=0.9).build()
     assert plateau([{"accuracy": a} for a in (0.5, 0.6, 0.7)]).stop_stage is None
