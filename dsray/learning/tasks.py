@@ -14,8 +14,9 @@ def learning_accuracy(matrix: Matrix) -> float:
 
 
 def retention(matrix: Matrix) -> float:
-    """Mean final accuracy over mean just-learnt accuracy."""
-    return sum(matrix[-1]) / len(matrix[-1]) / learning_accuracy(matrix)
+    """Mean final accuracy over mean just-learnt accuracy; 0 where nothing was learnt."""
+    learnt = learning_accuracy(matrix)
+    return sum(matrix[-1]) / len(matrix[-1]) / learnt if learnt else 0.0
 
 
 def forgetting(matrix: Matrix) -> float:

@@ -54,6 +54,9 @@ def test_figures_of_the_accuracy_matrix():
     matrix = [[0.9], [0.6, 0.8]]
     assert retention(matrix) == pytest.approx(0.7 / 0.85)
     assert forgetting(matrix) == pytest.approx(0.3)
+    assert retention([[0.5], [0.0, 0.0]]) == 0.0
+    assert retention([[0.5], [0.5, 0.5]]) == 1.0
+    assert retention([[0.0], [0.0, 0.0]]) == 0.0  # nothing was learnt
 
 
 def test_unfreezing_adds_groups():
