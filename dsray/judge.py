@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 
 from dsray.attacks import Robustness, evaluate_attacks
+from dsray.base import RequestError
 from dsray.batch import Batch
 from dsray.data import Prepared, to_batch
 from dsray.engine import Evaluation, RobustnessConfig, evaluate
@@ -45,9 +46,17 @@ def clean_figures(model: nn.Module, data: Prepared, split: str = "test") -> tupl
 
 
 def judged_rows(data: Prepared, split: str, count: int) -> np.ndarray:
-    """The first `count` of a fixed permutation of the split: the rows that robustness is judged on."""
-    rows = data.splits[split]
-    return np.sort(np.random.default_rng(key_of("judge", split)).permutation(rows)[:count])
+    """The rows that robustness is judged on: the first `count`, of a fixed permutation of the split, that can be judged.
+
+    Those have an image to attack and a known class. A RequestError where there is none.
+    """
+    rows = np.random.default_rng(key_of("judge", split)).permutation(data.splits[split])
+    if "image" not in data.schema.modalities:
+        raise RequestError("adversarial: attacks perturb images; data.image is missing")
+    rows = rows[data.columns["present.image"][rows] & (data.columns["target"][rows] >= 0)]
+    if not len(rows):
+        raise RequestError(f"adversarial: no row of the {split} split has an image and a known class to judge")
+    return np.sort(rows[:count])
 
 
 def shards(rows: np.ndarray) -> list[np.ndarray]:

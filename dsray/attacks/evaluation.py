@@ -34,18 +34,24 @@ def evaluate_attacks(
 ) -> Robustness:
     """Judge the rows of `batches` at one radius; each attack runs on the rows that the ones before it left standing.
 
-    batches: images in [0, 1], known targets. Raises RequestError for other images or targets, no rows, an epsilon
-    outside [0, 1], or an attack that is listed twice.
+    batches: images in [0, 1], known targets. Rows without an image cannot be attacked and are left out; `rows` of the
+    answer says which were judged. Raises RequestError for other images or targets, no rows, no row with an image, an
+    epsilon outside [0, 1], or an attack that is listed twice.
     """
     check_epsilon(epsilon)
     names = [config.name for config in attacks]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise RequestError(f"attacks: '{twice}' is listed twice; name each attack once")
-    classify = as_classifier(model)
+    classify, rows, parts = as_classifier(model), 0, []
     with buffers_kept(model):
-        parts = [_judge(classify, _judgeable(b), attacks, epsilon, seed, keep_adversarial) for b in batches if len(b)]
-    if not parts:
+        for batch in batches:
+            rows += len(batch)
+            if len(batch := _with_image(batch)):
+                parts.append(_judge(classify, _judgeable(batch), attacks, epsilon, seed, keep_adversarial))
+    if not rows:
         raise RequestError("batches: hold no rows; give at least one row to judge")
+    if not parts:
+        raise RequestError(f"batches: none of the {rows} rows has an image; attacks move images")
     return Robustness.merge(parts)
 
 
@@ -82,6 +88,12 @@ def robust_accuracy(
     whole = Batch({IMAGE: images}, labels, rows, torch.zeros_like(rows))
     parts = [whole.select(rows[i : i + batch_size]) for i in range(0, len(labels), batch_size)]
     return evaluate_attacks(model, parts, attacks or DEFAULT_ATTACKS, epsilon, seed).robust_accuracy
+
+
+def _with_image(batch: Batch) -> Batch:
+    """The rows that have an image."""
+    present = batch.present.get(IMAGE, torch.full_like(batch.target, IMAGE in batch.inputs, dtype=torch.bool))
+    return batch if len(batch) and present.all() else batch.select(present)
 
 
 def _judgeable(batch: Batch) -> Batch:

@@ -50,7 +50,7 @@ def attack_step(
     points.append({"epsilon": judge.epsilon} | {f"robust_accuracy{n}": j.robust_accuracy for n, j in main.items()})
     report = {
         "epsilon": judge.epsilon,
-        "rows": len(rows),
+        "rows": len(found.rows),
         "attacks": [attack.name for attack in judge.attacks],
         "clean_accuracy": found.clean_accuracy,
         "per_attack": found.per_attack,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -78,6 +80,23 @@ def test_judging_keeps_batch_statistics(model, batch):
 def test_what_cannot_be_judged_is_refused(model, batch, images, labels, sentence):
     with pytest.raises(RequestError, match=sentence):
         robust_accuracy(model, images(batch.inputs["image"]), labels(batch.target), epsilon=0.1)
+
+
+def test_rows_without_an_image_are_left_out(model, batch):
+    """Nothing can move them, so that they would count as robust."""
+    there = batch.rows % 3 > 0
+    some = replace(batch, present={"image": there})
+    found = evaluate_attacks(model, [some, batch.without("image")], [PgdConfig(steps=2)], 0.1, keep_adversarial=True)
+    alone = evaluate_attacks(model, [batch.select(there)], [PgdConfig(steps=2)], 0.1)
+    assert found.rows.tolist() == alone.rows.tolist() == batch.rows[there].tolist()
+    assert found.robust.tolist() == alone.robust.tolist() and len(found.adversarial) == len(found.rows)
+
+
+@pytest.mark.parametrize("hidden", [True, False], ids=["hidden", "not there"])
+def test_where_no_row_has_an_image_nothing_is_judged(model, batch, hidden):
+    none = batch.without("image") if hidden else replace(batch, inputs={"text": batch.rows[:, None]})
+    with pytest.raises(RequestError, match="batches: none of the 24 rows has an image; attacks move images"):
+        evaluate_attacks(model, [none], [PgdConfig(steps=2)], 0.1)
 
 
 def test_an_attack_listed_twice_is_refused(model, batch):
