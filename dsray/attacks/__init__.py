@@ -6,7 +6,7 @@ Works on any `nn.Module`; attacks move the `image` modality inside an L-inf ball
 from typing import Annotated
 
 from dsray.attacks.ball import project_linf
-from dsray.attacks.config import AttackConfig
+from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.epsilon import Epsilon, check_epsilon
 from dsray.attacks.evaluation import DEFAULT_ATTACKS, evaluate_attacks, evaluate_curve, robust_accuracy
 from dsray.attacks.fgsm import FgsmConfig
@@ -28,6 +28,7 @@ __all__ = [
     "PgdConfig",
     "RandomSearchConfig",
     "Robustness",
+    "check_attacks",
     "check_epsilon",
     "cross_entropy",
     "evaluate_attacks",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dsray.base import Plugin
 from dsray.protocols import Attack
 
@@ -17,3 +19,12 @@ class AttackConfig(Plugin):
     def build(self) -> Attack:
         """The attack, to be run by `dsray.attacks.perturb`."""
         raise NotImplementedError
+
+
+def check_attacks(attacks: Sequence[AttackConfig]) -> None:
+    """A ValueError unless `attacks` can judge a model together: at least one, and no name twice."""
+    names = [config.name for config in attacks]
+    if not names:
+        raise ValueError("attacks: are empty; give at least one, e.g. pgd")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"attacks: '{twice}' is listed twice; name each attack once")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dsray.attacks.ball import IMAGE
-from dsray.attacks.config import AttackConfig
+from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.epsilon import check_epsilon
 from dsray.attacks.losses import fallen
 from dsray.attacks.pgd import PgdConfig
@@ -36,12 +36,13 @@ def evaluate_attacks(
 
     batches: images in [0, 1], known targets. Rows without an image cannot be attacked and are left out; `rows` of the
     answer says which were judged. Raises RequestError for other images or targets, no rows, no row with an image, an
-    epsilon outside [0, 1], or an attack that is listed twice.
+    epsilon outside [0, 1], no attack, or one that is listed twice.
     """
     check_epsilon(epsilon)
-    names = [config.name for config in attacks]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise RequestError(f"attacks: '{twice}' is listed twice; name each attack once")
+    try:
+        check_attacks(attacks)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
     classify, rows, parts = as_classifier(model), 0, []
     with buffers_kept(model):
         for batch in batches:
@@ -83,11 +84,18 @@ def robust_accuracy(
 
     images: (n, channel, height, width) in [0, 1]. labels: (n,) int64. epsilon: L-inf radius in input-range units.
     attacks: PGD-20 and random search unless given. The model is judged in the mode it is in; call `.eval()` first.
+    Raises RequestError as `evaluate_attacks` does, and for an epsilon of 0, which leaves nothing to attack.
     """
+    if check_epsilon(epsilon) == 0:
+        raise RequestError("epsilon: must be more than 0, e.g. 8/255 = 0.0314; at 0 it is the clean accuracy")
+    if len(images) != len(labels):
+        raise RequestError(f"labels: one for each image; got {len(labels)} for {len(images)} images")
     rows = torch.arange(len(labels), device=labels.device)
     whole = Batch({IMAGE: images}, labels, rows, torch.zeros_like(rows))
     parts = [whole.select(rows[i : i + batch_size]) for i in range(0, len(labels), batch_size)]
-    return evaluate_attacks(model, parts, attacks or DEFAULT_ATTACKS, epsilon, seed).robust_accuracy
+    return evaluate_attacks(
+        model, parts, DEFAULT_ATTACKS if attacks is None else attacks, epsilon, seed
+    ).robust_accuracy
 
 
 def _with_image(batch: Batch) -> Batch:
@@ -98,7 +106,10 @@ def _with_image(batch: Batch) -> Batch:
 
 def _judgeable(batch: Batch) -> Batch:
     """The batch itself, when a verdict on it would mean something."""
-    low, high = batch.inputs[IMAGE].aminmax()
+    image = batch.inputs[IMAGE]
+    if not image.is_floating_point():
+        raise RequestError(f"images: must be floats in [0, 1]; got {image.dtype}; divide 8-bit pixels by 255")
+    low, high = image.aminmax()
     if not (low >= 0 and high <= 1):
         raise RequestError(f"images: must lie in [0, 1]; got {low:g} to {high:g}; divide 8-bit pixels by 255")
     if batch.target.min() < 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from dsray.attacks import AnyAttack, Epsilon, PgdConfig, RandomSearchConfig
+from dsray.attacks import AnyAttack, Epsilon, PgdConfig, RandomSearchConfig, check_attacks
 from dsray.base import Config
 from dsray.engine.executions import Precision
 from dsray.engine.length import Length
@@ -71,10 +71,17 @@ class RobustnessConfig(Config):
     epsilon: Epsilon = Field(0.1, description="radius of the judgement, in input-range units")
     rows: int = Field(300, ge=1, description="rows judged (the first of a fixed permutation)")
     attacks: tuple[AnyAttack, ...] = Field(
-        (PgdConfig(steps=20), RandomSearchConfig()), min_length=1, description="a row counts only if all of them fail"
+        (PgdConfig(steps=20), RandomSearchConfig()),
+        description="a row counts only if all of them fail",
+        json_schema_extra={"minItems": 1},
     )
     curve: tuple[Epsilon, ...] = Field((0.05, 0.15, 0.2), description="radii of the robustness curve")
     curve_rows: int = Field(75, ge=1, description="rows that the curve is judged on")
+
+    @model_validator(mode="after")
+    def _can_judge(self) -> RobustnessConfig:
+        check_attacks(self.attacks)
+        return self
 
 
 class AdversarialConfig(Config):

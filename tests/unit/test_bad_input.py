@@ -45,6 +45,14 @@ CASES = {
         r"epsilon: 8 is outside the input range \[0, 1\]; write 8/255 = 0.0314",
     ),
     "judge in pixels": ({**SMALL, "adversarial": {"judge": {"epsilon": 8}}}, r"judge.epsilon: .*write 8/255 = 0.0314"),
+    "a judge without attacks": (
+        {**SMALL, "adversarial": {"judge": {"attacks": []}}},
+        r"adversarial.judge.attacks: are empty; give at least one, e.g. pgd",
+    ),
+    "an attack twice": (
+        {**SMALL, "adversarial": {"judge": {"attacks": ["fgsm", "fgsm"]}}},
+        r"adversarial.judge.attacks: 'fgsm' is listed twice; name each attack once",
+    ),
     "negative epsilon": (
         {**SMALL, "adversarial": {"stages": [{"epsilon": {"kind": "linear", "start": -0.1, "end": 0.1}}]}},
         r"epsilon: -0.1 is negative; a radius lies in \[0, 1\]",

@@ -72,14 +72,40 @@ def test_judging_keeps_batch_statistics(model, batch):
         (lambda x: x * 255, lambda y: y, r"images: must lie in \[0, 1\]; got .*; divide 8-bit pixels by 255"),
         (lambda x: x - 0.5, lambda y: y, r"images: must lie in \[0, 1\]"),
         (lambda x: x * float("nan"), lambda y: y, r"images: must lie in \[0, 1\]"),
+        (
+            lambda x: (x * 255).to(torch.uint8),
+            lambda y: y,
+            r"images: must be floats in \[0, 1\]; got torch.uint8; divide",
+        ),
+        (lambda x: x[:5], lambda y: y, "labels: one for each image; got 24 for 5 images"),
         (lambda x: x, lambda y: y - 1, "target: must be known for every judged row; got -1"),
         (lambda x: x[:0], lambda y: y[:0], "batches: hold no rows"),
     ],
-    ids=["8-bit pixels", "centred", "not finite", "unknown target", "no rows"],
+    ids=["8-bit pixels", "centred", "not finite", "integers", "fewer images", "unknown target", "no rows"],
 )
 def test_what_cannot_be_judged_is_refused(model, batch, images, labels, sentence):
     with pytest.raises(RequestError, match=sentence):
         robust_accuracy(model, images(batch.inputs["image"]), labels(batch.target), epsilon=0.1)
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "sentence"),
+    [
+        (8, "epsilon: must be in input-range units, 0 to 1; got 8; write 8/255 = 0.0314"),
+        (-0.1, "epsilon: must be in input-range units, 0 to 1; got -0.1"),
+        (0.0, "epsilon: must be more than 0, e.g. 8/255 = 0.0314; at 0 it is the clean accuracy"),
+    ],
+)
+def test_a_radius_that_means_nothing_is_refused(model, batch, epsilon, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        robust_accuracy(model, batch.inputs["image"], batch.target, epsilon=epsilon)
+
+
+def test_no_attack_is_not_the_default_attacks(model, batch):
+    with pytest.raises(RequestError, match="attacks: are empty; give at least one"):
+        robust_accuracy(model, batch.inputs["image"], batch.target, epsilon=0.1, attacks=[])
+    with pytest.raises(RequestError, match="attacks: are empty; give at least one"):
+        evaluate_attacks(model, [batch], [], 0.1)
 
 
 def test_rows_without_an_image_are_left_out(model, batch):
