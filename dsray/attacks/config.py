@@ -16,6 +16,11 @@ class AttackConfig(Plugin):
         """What records call this attack: "pgd-20"."""
         return self.kind
 
+    @property
+    def starts_clean(self) -> bool:
+        """Whether the first gradient is taken at the clean image, where a divergence from its answer has none."""
+        return False
+
     def build(self) -> Attack:
         """The attack, to be run by `dsray.attacks.perturb`."""
         raise NotImplementedError

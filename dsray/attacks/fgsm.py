@@ -24,6 +24,10 @@ class FgsmConfig(AttackConfig):
     def name(self) -> str:
         return "fgsm" + ("-margin" if self.loss == "margin" else "")
 
+    @property
+    def starts_clean(self) -> bool:
+        return True
+
     def build(self) -> Attack:
         return Fgsm(LOSSES[self.loss])
 

@@ -50,6 +50,10 @@ class PgdConfig(AttackConfig):
         name += "" if self.random_start else "-clean-start"
         return name + ("-margin" if self.loss == "margin" else "")
 
+    @property
+    def starts_clean(self) -> bool:
+        return not self.random_start
+
     def build(self) -> Attack:
         return Pgd(self)
 

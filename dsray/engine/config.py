@@ -50,6 +50,11 @@ class AdversarialStage(Length):
     def _sound(self) -> AdversarialStage:
         if not self.loss.needs_adversarial:
             raise ValueError(f"loss: '{self.loss.kind}' reads no adversarial rows; use madry or trades")
+        if isinstance(self.loss, TradesConfig) and self.attack.starts_clean:
+            raise ValueError(
+                f"attack: {self.attack.name} starts at the clean image, where the divergence that trades climbs has no "
+                "gradient; use pgd with random_start, or loss madry"
+            )
         lowest, peak = self.epsilon.span()
         if lowest < 0:
             raise ValueError(f"epsilon: {lowest:g} is negative; a radius lies in [0, 1]")

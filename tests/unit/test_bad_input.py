@@ -99,6 +99,19 @@ CASES = {
         {**SMALL, "adversarial": {"stages": [{"epsilon": 0.1, "loss": "task"}]}},
         r"'task' reads no adversarial rows; use madry or trades",
     ),
+    "trades from the clean image, one step": (
+        {**SMALL, "adversarial": {"stages": [{"epsilon": 0.1, "loss": "trades", "attack": "fgsm"}]}},
+        r"adversarial.stages.0.attack: fgsm starts at the clean image, .* use pgd with random_start, or loss madry",
+    ),
+    "trades from the clean image": (
+        {
+            **SMALL,
+            "adversarial": {
+                "stages": [{"epsilon": 0.1, "loss": "trades", "attack": {"kind": "pgd", "random_start": False}}]
+            },
+        },
+        r"adversarial.stages.0.attack: pgd-20-clean-start starts at the clean image",
+    ),
     "missing file": (
         {
             "data": {
