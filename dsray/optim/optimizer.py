@@ -15,7 +15,9 @@ from dsray.base import Plugin
 class OptimizerConfig(Plugin):
     """Base of all optimisers."""
 
-    weight_decay: float = Field(0.01, ge=0, description="decay of matrices; biases, norms and embeddings have none")
+    weight_decay: float = Field(
+        0.01, ge=0, description="decay of weight matrices; biases, norms, embeddings and positions have none"
+    )
 
     def make(self, groups: list[dict]) -> torch.optim.Optimizer:
         """The optimiser over ready-made parameter groups."""
@@ -25,8 +27,7 @@ class OptimizerConfig(Plugin):
         """One group per (scale, decayed or not); a group keeps its `scale` and the `names` of its parameters."""
         groups: dict[tuple[float, bool], dict] = defaultdict(lambda: {"params": [], "names": []})
         for name, parameter in parameters.items():
-            decayed = parameter.ndim >= 2 and "embed" not in name
-            group = groups[scales[name], decayed]
+            group = groups[scales[name], decays(name, parameter)]
             group["params"].append(parameter)
             group["names"].append(name)
         return self.make(
@@ -35,6 +36,16 @@ class OptimizerConfig(Plugin):
                 for (scale, decayed), group in sorted(groups.items(), key=lambda item: item[0])
             ]
         )
+
+
+def decays(name: str, parameter: nn.Parameter) -> bool:
+    """Whether weight decay applies: to weight matrices, also stacked ones, by what they are and not by shape alone.
+
+    Biases (those of experts are stacked to two dimensions), norms and scales, embeddings and positions have none.
+    """
+    own = name.split(".")[-2:]  # the parameter and the module that holds it
+    spared = own[-1].endswith("bias") or any("embed" in word or "position" in word for word in own)
+    return parameter.ndim >= 2 and not spared
 
 
 def named_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
