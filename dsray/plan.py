@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dsray.checks import check_experiment
 from dsray.data import Prepared, prepare
 from dsray.engine import Stage
 from dsray.experiment import Experiment
@@ -21,10 +22,8 @@ def plan(experiment: Experiment) -> RenderableType:
     model = skeleton(experiment.model, data.schema)
     counts, active = count_parameters(model), active_parameters(model)
     names = [name for name, _ in model.named_parameters()]
+    check_experiment(experiment, data)
     stages = experiment.stages(data)
-    for stage in stages:
-        trainable_names(stage.trainable, names, f"{stage.name}: trainable")
-        stage.rates.scales(names, f"{stage.name}: rates.layers")
     if experiment.tune:
         from dsray.tuning.space import check_space  # the search's libraries, which other files do not need
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from torch import nn
 
 from dsray.base import RequestError
+from dsray.checks import check_experiment
 from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
@@ -116,7 +117,7 @@ class _Run:
     def steps(self) -> None:
         with self._phase("data"):
             data = self.placement.prepare(self.experiment.data, self.record.path.parent / ".cache")
-            self.experiment.stages(data)  # refuses what only the data can tell, before anything is done
+            check_experiment(self.experiment, data)
             self._describe(data)
         if trainings(self.experiment, data, self.record.path):
             self.placement.check_device(self.experiment.parallel)

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from dsray.base import DsrayError, RequestError, RunFailure
+from dsray.checks import check_experiment
 from dsray.data import Prepared, prepare
 from dsray.experiment import Experiment
 from dsray.report import Record
@@ -27,7 +28,9 @@ def sweep(experiment: Experiment, *, out: Path | None, resume: bool, console: Co
     started = time.monotonic()
     _check_room(experiment)
     cache = (out.parent if out else RUNS) / ".cache"
-    check_space(experiment, _prepared(experiment, cache))
+    data = _prepared(experiment, cache)
+    check_experiment(experiment, data)
+    check_space(experiment, data)
     record = open_record(experiment, out, resume, command, [])
     with current(record):
         study = Study(record.path / "tune", experiment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
@@ -18,10 +19,19 @@ def first_match(patterns: Sequence[Pattern], names: Iterable[str], field: str) -
     names = list(names)
     for pattern in patterns:
         if not any(matches(pattern, name) for name in names):
-            parts = sorted({name.rsplit(".", 1)[0] for name in names})
-            raise RequestError(f"{field}: pattern '{pattern}' matches no parameter; modules are {', '.join(parts)}")
+            raise RequestError(f"{field}: pattern '{pattern}' matches no parameter; {_nearest(pattern, names)}")
     found = {name: next((i for i, p in enumerate(patterns) if matches(p, name)), None) for name in names}
     return {name: i for name, i in found.items() if i is not None}
+
+
+def _nearest(pattern: Pattern, names: Iterable[str]) -> str:
+    """The end of an error sentence: the closest modules and parameters, or the parts that the model consists of."""
+    words = [name.split(".") for name in names]
+    known = list(dict.fromkeys(".".join(w[:depth]) for w in words for depth in range(1, len(w) + 1)))
+    close = difflib.get_close_matches(pattern.removesuffix("*").rstrip("."), known, n=3, cutoff=0.55)
+    if close:
+        return f"did you mean {' or '.join(repr(name) for name in close)}?"
+    return f"the model's parts are {', '.join(dict.fromkeys(w[0] for w in words))}"
 
 
 def matches(pattern: Pattern, name: str) -> bool:

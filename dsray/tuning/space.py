@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dsray.base import RequestError, nearest
+from dsray.checks import check_patterns, parameter_names
 from dsray.data import Prepared
 from dsray.experiment import Experiment
-from dsray.models import skeleton
 from dsray.overrides import apply_overrides
 from dsray.sections import TuneConfig
 from dsray.sections.spaces import Draw
@@ -37,15 +37,15 @@ def check_space(experiment: Experiment, data: Prepared) -> None:
     """Refuse a path that is not in the experiment, or a value that a trial could draw and a field would not take."""
     objective_of(experiment)
     tree = experiment.replace(tune=None).tree()
-    names = [name for name, _ in skeleton(experiment.model, data.schema).named_parameters()]
+    names = parameter_names(experiment, data)
     for path, space in sweep_of(experiment).space.items():
         _find(tree, path)
         for value in space.probes():
             try:
                 changed = Experiment.parse(apply_overrides(tree, [(path, value)]))
                 if changed.model == experiment.model and changed.data == experiment.data:
-                    for stage in changed.stages(data):
-                        stage.rates.scales(names, f"{stage.name}: rates.layers")
+                    changed.stages(data)
+                    check_patterns(changed, names)
             except RequestError as error:
                 raise RequestError(f"tune.space.{path}: {error}") from None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from dsray.base import RequestError, json_schema
+from dsray.checks import check_experiment
 from dsray.cli import main
 from dsray.experiment import Experiment
 from dsray.starters import starter
@@ -112,6 +114,27 @@ CASES = {
         },
         r"adversarial.stages.0.attack: pgd-20-clean-start starts at the clean image",
     ),
+    "nothing to unfreeze": (
+        {**SMALL, "finetune": {"unfreeze": [["head"], ["exits", "trunk.block.0"]]}},
+        r"finetune.unfreeze.1.1: pattern 'trunk.block.0' matches no parameter; did you mean 'trunk.blocks.0'",
+    ),
+    "no such part": (
+        {**SMALL, "finetune": {"unfreeze": [["zzz"]]}},
+        r"finetune.unfreeze.0.0: pattern 'zzz' matches no parameter; the model's parts are answer, encoders, .*head",
+    ),
+    "a rate of nothing": (
+        {**SMALL, "train": {"rates": {"layers": [{"pattern": "heads.*", "scale": 2}]}}},
+        r"train.rates.layers.0.pattern: pattern 'heads.\*' matches no parameter; did you mean 'head'",
+    ),
+    "an adversarial rate of nothing": (
+        {
+            **SMALL,
+            "adversarial": {
+                "stages": [{"epsilon": 0.1, "rates": {"layers": [{"pattern": "encoders.images", "scale": 2}]}}]
+            },
+        },
+        r"adversarial.stages.0.rates.layers.0.pattern: .* did you mean 'encoders.image'",
+    ),
     "missing file": (
         {
             "data": {
@@ -179,6 +202,24 @@ def test_check_refuses_what_a_run_or_a_sweep_would(tmp_path, capsys, words, sent
         main(["check", str(write(tmp_path, SMALL)), *words])
     assert ended.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_run_refuses_a_pattern_of_nothing_before_it_trains(tmp_path, capsys):
+    path = write(tmp_path, {**SMALL, "finetune": {"unfreeze": [["heads"]]}})
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(path), "--local", "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "finetune.unfreeze.0.0: pattern 'heads' matches no parameter; did you mean 'head'" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_split_of_unknown_classes_is_refused(digits):
+    target = digits.columns["target"].copy()
+    target[digits.splits["test"]] = -1
+    data = replace(digits, columns={**digits.columns, "target": target})
+    with pytest.raises(RequestError, match=r"data\.label: no row of the test split has a class of the training rows"):
+        check_experiment(Experiment.parse(SMALL), data)
 
 
 def test_more_workers_than_cpus(tmp_path, capsys):
