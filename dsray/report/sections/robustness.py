@@ -51,7 +51,8 @@ def _curve(attack: Mapping[str, Any]) -> Html | None:
 def _attacks(attack: Mapping[str, Any]) -> Html | None:
     clean, robust = attack.get("clean_accuracy"), attack.get("robust_accuracy")
     bars = [Bar("clean", clean, percent(clean), 3)] if clean is not None else []
-    bars += [Bar(str(name), value, percent(value), 1) for name, value in (attack.get("per_attack") or {}).items()]
+    left = attack.get("per_attack") or {}
+    bars += [Bar(name, left[name], percent(left[name]), 1) for name in attack.get("attacks") or left if name in left]
     if robust is not None:
         bars.append(Bar("all together", robust, percent(robust), 1))
     if attack.get("robust_accuracy_undefended") is not None:
@@ -63,7 +64,8 @@ def _attacks(attack: Mapping[str, Any]) -> Html | None:
                 2,
             )
         )
-    return bar_chart("Accuracy under each attack", bars, f"epsilon {attack['epsilon']:g}", full=1.0)
+    note = f"epsilon {attack['epsilon']:g}; attacks run in this order, and a row counts only if it withstood all so far"
+    return bar_chart("Accuracy left after each attack", bars, note, full=1.0)
 
 
 def _pictures(examples: Sequence[Mapping[str, Any]]) -> Html | None:

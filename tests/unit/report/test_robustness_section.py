@@ -1,0 +1,35 @@
+"""What the report says of robustness is what was judged."""
+
+from __future__ import annotations
+
+from dsray.report.sections.robustness import robustness
+
+JUDGED = {
+    "epsilon": 0.1,
+    "rows": 300,
+    "attacks": ["random_search-9", "fgsm"],
+    "clean_accuracy": 0.9,
+    "per_attack": {"fgsm": 0.5, "random_search-9": 0.7},  # JSON keeps names in order of letters
+    "robust_accuracy": 0.5,
+}
+
+
+class Written:
+    """A record that holds one file."""
+
+    def __init__(self, attack):
+        self.attack = attack
+
+    def read_json(self, name):
+        return self.attack
+
+
+def shown(**changes):
+    return str(robustness(Written(JUDGED | changes)).body)
+
+
+def test_the_bars_of_the_attacks_are_cumulative_and_say_so():
+    text = shown()
+    assert "Accuracy left after each attack" in text
+    assert "attacks run in this order, and a row counts only if it withstood all so far" in text
+    assert text.index("random_search-9: 70.0") < text.index("fgsm: 50.0")
