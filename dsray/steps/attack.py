@@ -30,7 +30,8 @@ def attack_step(
 ) -> dict[str, Any]:
     """Judge `models` ("" and perhaps "_undefended") and write `attack.json`; robust figures go to `metrics.json`.
 
-    The curve is judged on the first `curve_rows` rows only, except at 0 and at the epsilon of the judgement itself.
+    The curve has each epsilon once and is judged on the first `curve_rows` rows only, except at 0 and at the epsilon of
+    the judgement itself, which are its own figures; each point says its `rows`.
     """
     rows = judged_rows(data, "test", judge.rows)
     curve_rows = judged_rows(data, "test", judge.curve_rows)
@@ -40,14 +41,12 @@ def attack_step(
     parts = placement.map(_judge, jobs, models, data, judge, seed)
     whole = len(models) * len(shards(rows))
     main = {name: _merge(jobs[:whole], parts[:whole], name, judge.epsilon) for name in models}
-    points: list[dict[str, float]] = [
-        {"epsilon": e}
-        | {f"robust_accuracy{n}": _merge(jobs[whole:], parts[whole:], n, e).robust_accuracy for n in models}
-        for e in radii
-    ]
     found = main[""]
-    points.append({"epsilon": 0.0} | {f"robust_accuracy{n}": judged.clean_accuracy for n, judged in main.items()})
-    points.append({"epsilon": judge.epsilon} | {f"robust_accuracy{n}": j.robust_accuracy for n, j in main.items()})
+    curve = {e: {name: _merge(jobs[whole:], parts[whole:], name, e) for name in models} for e in radii}
+    points = [_point(e, "robust_accuracy", judged) for e, judged in curve.items()]
+    points.append(_point(judge.epsilon, "robust_accuracy", main))
+    if judge.epsilon > 0:
+        points.append(_point(0.0, "clean_accuracy", main))
     report = {
         "epsilon": judge.epsilon,
         "rows": len(found.rows),
@@ -67,6 +66,12 @@ def attack_step(
 def _judge(job: Job, models: dict[str, nn.Module], data: Prepared, judge: RobustnessConfig, seed: int) -> Robustness:
     name, epsilon, rows = job
     return judge_shard(models[name], data, rows, judge, epsilon, seed)
+
+
+def _point(epsilon: float, figure: str, judged: dict[str, Robustness]) -> dict[str, float]:
+    """A point of the curve: what `figure` of each model is, as its robust accuracy at this radius, and on how many rows."""
+    accuracies = {f"robust_accuracy{name}": getattr(robustness, figure) for name, robustness in judged.items()}
+    return {"epsilon": epsilon, "rows": len(judged[""].rows), **accuracies}
 
 
 def _merge(jobs: list[Job], parts: list[Robustness], name: str, epsilon: float) -> Robustness:

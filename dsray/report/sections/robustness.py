@@ -43,9 +43,15 @@ def _curve(attack: Mapping[str, Any]) -> Html | None:
         Series("undefended", undefended, 2),
     ]
     axis = Axis("robust accuracy", percent_of, low=0.0, high=1.0)
-    return line_chart(
-        "Robust accuracy against epsilon", lines, Axis("epsilon"), axis, "epsilon 0 is the clean accuracy"
-    )
+    note = "; ".join(["epsilon 0 is the clean accuracy", *_judged_on(attack.get("curve") or [])])
+    return line_chart("Robust accuracy against epsilon", lines, Axis("epsilon"), axis, note)
+
+
+def _judged_on(curve: Sequence[Mapping[str, Any]]) -> list[str]:
+    """On how many rows the points were judged: `["75 rows at epsilon 0.05, 0.15", "300 rows at epsilon 0, 0.1"]`."""
+    rows = sorted({point["rows"] for point in curve if "rows" in point})
+    at = {n: ", ".join(f"{p['epsilon']:g}" for p in curve if p.get("rows") == n) for n in rows}
+    return [f"{count(n, 'row')} at epsilon {at[n]}" if len(rows) > 1 else f"judged on {count(n, 'row')}" for n in rows]
 
 
 def _attacks(attack: Mapping[str, Any]) -> Html | None:

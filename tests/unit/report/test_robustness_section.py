@@ -33,3 +33,14 @@ def test_the_bars_of_the_attacks_are_cumulative_and_say_so():
     assert "Accuracy left after each attack" in text
     assert "attacks run in this order, and a row counts only if it withstood all so far" in text
     assert text.index("random_search-9: 70.0") < text.index("fgsm: 50.0")
+
+
+def points(*rows):
+    return [{"epsilon": 0.05 * i, "robust_accuracy": 0.9 - 0.1 * i, "rows": n} for i, n in enumerate(rows)]
+
+
+def test_the_curve_says_on_how_many_rows_each_point_was_judged():
+    assert "epsilon 0 is the clean accuracy; 75 rows at epsilon 0.05, 0.15; 300 rows at epsilon 0, 0.1" in shown(
+        curve=points(300, 75, 300, 75)
+    )
+    assert "epsilon 0 is the clean accuracy; judged on 300 rows" in shown(curve=points(300, 300))
