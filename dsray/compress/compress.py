@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,50 +21,96 @@ from dsray.compress.artefact import write_artefact
 from dsray.compress.config import CompressConfig
 from dsray.compress.export import OPSET, export_onnx
 from dsray.compress.parity import parity
-from dsray.compress.quantize import METHODS, quantize
+from dsray.compress.quantize import activations, quantize
+from dsray.compress.ranges import activation_ranges
 from dsray.compress.session import Answers, Session
 from dsray.compress.speed import Call, interleaved
+from dsray.models.depth import Depth
 from dsray.schema import Schema
+
+METHODS = {"minmax": False, "minmax averaged over batches": True}
+"""Ways to find the ranges of activations, in the order in which they are tried."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What compression looks at. calibration: training rows; gate_clean, gate_adversarial: rows that decide (the
-    adversarial ones made for the torch model); test: rows that are only reported."""
+    """What compression looks at. calibration: training rows; gate_clean, gate_adversarial: rows that decide; test,
+    test_adversarial: rows that are only reported. The adversarial ones were made for the torch model."""
 
     calibration: Batch
     gate_clean: Batch
     gate_adversarial: Batch | None
     test: Batch
+    test_adversarial: Batch | None = None
+
+
+@dataclass(frozen=True)
+class _Graphs:
+    """The fp32 graph and what becomes of it. `deep` is the same graph, but no row leaves early."""
+
+    folder: Path
+    exits: bool
+
+    @property
+    def full(self) -> Path:
+        return self.folder / "fp32.onnx"
+
+    @property
+    def deep(self) -> Path:
+        return self.folder / "fp32-deep.onnx" if self.exits else self.full
+
+    @property
+    def small(self) -> Path:
+        return self.folder / "int8.onnx"
+
+    @property
+    def small_deep(self) -> Path:
+        return self.folder / "int8-deep.onnx"
 
 
 def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfig, out: Path) -> dict[str, Any]:
-    """Write the artefact to `out` and return its report; nothing is written when the gate fails (RunFailure)."""
+    """Write the artefact to `out` and return its report; nothing is written when the gate fails (RunFailure).
+
+    The ranges of activations come from rows that ran every block, and the gate looks at such answers too: a row that
+    is harder than those of calibration goes deeper than they went.
+    """
     model.eval()
     with tempfile.TemporaryDirectory() as scratch:
-        full, small = Path(scratch, "fp32.onnx"), Path(scratch, "int8.onnx")
-        export_onnx(model, rows.test.select(slice(0, 4)), full)  # type: ignore[arg-type]
-        report: dict[str, Any] = {"parity": parity(_torch(model, rows.test), _graph(full, rows.test, config.threads))}
-        method, found = _best(model, full, small, rows, config)
+        graphs = _Graphs(Path(scratch), exits=bool(model.depth.exits))  # type: ignore[union-attr]
+        example = rows.test.select(slice(0, 4))  # type: ignore[arg-type]
+        export_onnx(model, example, graphs.full)  # type: ignore[arg-type]
+        if graphs.exits:
+            with _every_block(model):
+                export_onnx(model, example, graphs.deep)  # type: ignore[arg-type]
+        report: dict[str, Any] = {
+            "parity": parity(_torch(model, rows.test), _session(Session(graphs.full, config.threads), rows.test))
+        }
+        method, found = _best(model, graphs, rows, config)
         report |= found | {"calibration": method}
-        report |= _figures(model, small, rows, config)
-        report["size_bytes_fp32"], report["size_bytes_int8"] = full.stat().st_size, small.stat().st_size
+        report |= _figures(model, graphs.small, rows, config)
+        report["size_bytes_fp32"], report["size_bytes_int8"] = graphs.full.stat().st_size, graphs.small.stat().st_size
         report["size_ratio"] = report["size_bytes_int8"] / report["size_bytes_fp32"]
-        report["speed"] = _speed(model, full, small, rows.test, config.threads)
-        write_artefact(out, small, schema, _about(model, report), report)
+        report["speed"] = _speed(model, graphs.full, graphs.small, rows.test, config.threads)
+        write_artefact(out, graphs.small, schema, _about(model, report), report)
     return report
 
 
-def _best(
-    model: nn.Module, full: Path, small: Path, rows: Rows, config: CompressConfig
-) -> tuple[str, dict[str, float]]:
-    """The first way of calibration that passes the gate, left in `small`."""
-    feed = columns(rows.calibration)
+def _best(model: nn.Module, graphs: _Graphs, rows: Rows, config: CompressConfig) -> tuple[str, dict[str, float]]:
+    """The first way of calibration that passes the gate, left in `graphs.small`."""
+    feed = {name.replace("present.", "present_"): values for name, values in columns(rows.calibration).items()}
+    example = {name: values[:4] for name, values in feed.items()}
     tried = []
-    for method in METHODS:
-        quantize(full, small, {k.replace("present.", "present_"): v for k, v in feed.items()}, method)
-        session = Session(small, config.threads)
+    for method, averaged in METHODS.items():
+        ranges = activation_ranges(graphs.deep, activations(graphs.full), feed, averaged=averaged)
+        quantize(graphs.full, graphs.small, ranges, example)
+        session = Session(graphs.small, config.threads)
         found = {"gate_loss_points": _loss(model, session, rows.gate_clean)}
+        if graphs.exits:
+            quantize(graphs.deep, graphs.small_deep, ranges, example)
+            with _every_block(model):
+                found["gate_full_depth_loss_points"] = _loss(
+                    model, Session(graphs.small_deep, config.threads), rows.gate_clean
+                )
         if rows.gate_adversarial is not None:
             found["gate_adversarial_loss_points"] = _loss(model, session, rows.gate_adversarial)
         tried.append((method, found))
@@ -79,20 +127,32 @@ def _best(
     )
 
 
+@contextmanager
+def _every_block(model: nn.Module) -> Iterator[None]:
+    """No row leaves at an exit."""
+    depth: Depth = model.depth  # type: ignore[assignment]
+    model.depth = replace(depth, threshold=2.0)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        model.depth = depth  # type: ignore[assignment]
+
+
 def _passes(found: dict[str, float], config: CompressConfig) -> bool:
     adversarial = found.get("gate_adversarial_loss_points", 0.0)
-    return found["gate_loss_points"] <= config.max_loss_points and adversarial <= config.max_adversarial_loss_points
+    clean = max(found["gate_loss_points"], found.get("gate_full_depth_loss_points", 0.0))
+    return clean <= config.max_loss_points and adversarial <= config.max_adversarial_loss_points
 
 
 def _figures(model: nn.Module, small: Path, rows: Rows, config: CompressConfig) -> dict[str, float]:
-    """Accuracy of both models on the test rows, and on the adversarial rows of the gate."""
+    """Accuracy of both models on the test rows, clean and adversarial."""
     session = Session(small, config.threads)
     torch_side, int8 = (
         _accuracy(_torch(model, rows.test), rows.test),
         _accuracy(_session(session, rows.test), rows.test),
     )
     found = {"accuracy_torch": torch_side, "accuracy_int8": int8, "loss_points": 100 * (torch_side - int8)}
-    if (attacked := rows.gate_adversarial) is not None:
+    if (attacked := rows.test_adversarial) is not None:
         torch_side, int8 = (
             _accuracy(_torch(model, attacked), attacked),
             _accuracy(_session(session, attacked), attacked),
@@ -108,7 +168,7 @@ def _speed(model: nn.Module, full: Path, small: Path, batch: Batch, threads: int
     torch.set_num_threads(threads)
     lines = []
     for size in (1, 32):
-        part = batch.select(slice(0, size))  # type: ignore[arg-type]
+        part = batch.select(torch.arange(size) % len(batch))  # a small test split is repeated
         feed = columns(part)
         calls: dict[str, Call] = {"torch eager fp32": partial(_forward, model, part)}
         calls |= {name: partial(session.run, feed) for name, session in engines.items()}
@@ -141,16 +201,16 @@ def _forward(model: nn.Module, batch: Batch):  # type: ignore[no-untyped-def]
 
 
 def _torch(model: nn.Module, batch: Batch) -> Answers:
-    output = _forward(model, batch)
-    return Answers(output.logits.numpy(), output.logits.softmax(-1).numpy(), output.blocks_run.numpy())
+    """The model's answers, 256 rows at a time."""
+    outputs = [_forward(model, batch.select(slice(i, i + 256))) for i in range(0, len(batch), 256)]  # type: ignore[arg-type]
+    logits = torch.cat([output.logits for output in outputs])
+    return Answers(
+        logits.numpy(), logits.softmax(-1).numpy(), torch.cat([output.blocks_run for output in outputs]).numpy()
+    )
 
 
 def _session(session: Session, batch: Batch) -> Answers:
     return session.run_all(columns(batch), len(batch))
-
-
-def _graph(path: Path, batch: Batch, threads: int) -> Answers:
-    return _session(Session(path, threads), batch)
 
 
 def _accuracy(answers: Answers, batch: Batch) -> float:

@@ -1,11 +1,11 @@
-"""int8 weights per output channel, 8-bit asymmetric activations calibrated on rows (onnxruntime, QDQ format)."""
+"""int8 weights per output channel, 8-bit asymmetric activations in given ranges (onnxruntime, QDQ format)."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,60 +14,66 @@ from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from dsray.compress.export import slim
+from dsray.compress.ranges import Ranges
 
-METHODS: dict[str, dict[str, object]] = {
-    "minmax": {},
-    "minmax averaged over batches": {"CalibMovingAverage": True, "CalibMovingAverageConstant": 0.1},
-}
-"""Ways to find the ranges of activations, in the order in which they are tried. Histograms fail on empty row sets."""
+PRODUCTS = ("MatMul", "Gemm")
 
 
-class _Rows(CalibrationDataReader):
-    def __init__(self, feeds: Iterator[dict[str, np.ndarray]]):
-        self.feeds = feeds
+class _Once(CalibrationDataReader):
+    """One feed: quantize_static wants to calibrate, though every range is given to it."""
+
+    def __init__(self, feed: dict[str, np.ndarray]):
+        self.feeds = iter((feed,))
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self.feeds, None)
 
 
-def quantize(source: Path, target: Path, calibration: Mapping[str, np.ndarray], method: str) -> None:
+def activations(source: Path) -> list[str]:
+    """The tensors of the fp32 graph `source` whose ranges `quantize` takes: what goes into products and comes out."""
+    return [name for node in _products(onnx.load(source)) for name in (node.input[0], node.output[0])]
+
+
+def quantize(source: Path, target: Path, ranges: Ranges, example: Mapping[str, np.ndarray]) -> None:
     """Write the int8 model of the fp32 graph `source`.
 
-    calibration: graph input -> rows. Weights become int8 in [-128, 127] with zero point 0, one scale per output
-    channel; tables of embeddings int8 with one scale per row. Products of two activations stay in floating point.
-    Activations are uint8 times int8, which is exact where the machine has VNNI and may saturate on older x86.
+    ranges: of its `activations`. example: graph input -> a few rows. Weights become int8 in [-128, 127] with zero point
+    0, one scale per output channel; tables of embeddings int8 with one scale per row. Products of two activations stay
+    in floating point, and so does a product whose range is unknown, with int8 weights all the same. Activations are
+    uint8 times int8, which is exact where the machine has VNNI and may saturate on older x86.
     """
     model = onnx.load(source)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    products = [n for n in model.graph.node if n.op_type in ("MatMul", "Gemm")]
-    floating = [n.name for n in products if n.input[1] not in weights]
-    rows = len(next(iter(calibration.values())))
-    feeds = ({k: v[i : i + 64] for k, v in calibration.items()} for i in range(0, rows, 64))
+    products = _products(model)
+    known = [n for n in products if n.input[0] in ranges and n.output[0] in ranges]
+    overrides = {n.input[1]: _channels(weights[n.input[1]], transposed=_transposed(n)) for n in known}
+    for name in {name for n in known for name in (n.input[0], n.output[0])}:
+        low, high = ranges[name]
+        overrides[name] = [{"rmin": np.array(low, np.float32), "rmax": np.array(high, np.float32)}]
     with _silence():
         quantize_static(
             str(source),
             str(target),
-            _Rows(feeds),
+            _Once(dict(example)),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["MatMul", "Gemm"],
+            op_types_to_quantize=list(PRODUCTS),
             per_channel=True,
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            nodes_to_exclude=floating,
-            extra_options={
-                "ActivationSymmetric": False,
-                "TensorQuantOverrides": {
-                    n.input[1]: _channels(numpy_helper.to_array(weights[n.input[1]]), transposed=_transposed(n))
-                    for n in products
-                    if n.input[1] in weights
-                },
-                **METHODS[method],
-            },
+            nodes_to_exclude=[n.name for n in model.graph.node if n.op_type in PRODUCTS and n not in known],
+            extra_options={"ActivationSymmetric": False, "TensorQuantOverrides": overrides},
         )
     quantized = onnx.load(target)
+    _quantize_weights(quantized, {n.input[1]: _transposed(n) for n in products if n not in known})
     _quantize_tables(quantized)
     onnx.save(slim(quantized), target)
+
+
+def _products(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The products of an activation with weights."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [n for n in model.graph.node if n.op_type in PRODUCTS and n.input[1] in weights]
 
 
 def int8_scales(weights: np.ndarray, axis: int) -> np.ndarray:
@@ -81,20 +87,41 @@ def int8_scales(weights: np.ndarray, axis: int) -> np.ndarray:
     return np.where(scale < np.finfo(np.float32).tiny, 1, scale).astype(np.float32)
 
 
-def _channels(weights: np.ndarray, *, transposed: bool) -> list[dict[str, object]]:
+def _channels(tensor: onnx.TensorProto, *, transposed: bool) -> list[dict[str, object]]:
     """The scales as quantize_static takes them; it makes the codes, and the scales of the biases, from these.
 
     One for each output: the last axis, or the first of transposed weights.
     """
+    weights = numpy_helper.to_array(tensor)
     if weights.ndim == 1:  # a single output
         return [{"scale": int8_scales(weights[None], 0).item(), "zero_point": 0}]
-    axis = 0 if transposed else weights.ndim - 1
+    axis = _outputs(weights, transposed)
     return [{"axis": axis, "scale": scale, "zero_point": 0} for scale in int8_scales(weights, axis).ravel()]
+
+
+def _outputs(weights: np.ndarray, transposed: bool) -> int:
+    return 0 if transposed else weights.ndim - 1
 
 
 def _transposed(product: onnx.NodeProto) -> bool:
     """Whether a MatMul or Gemm takes its weights with the outputs first."""
     return any(a.name == "transB" and a.i for a in product.attribute)
+
+
+def _quantize_weights(model: onnx.ModelProto, transposed: Mapping[str, bool]) -> None:
+    """Float weights (name -> whether outputs come first) become int8 codes that are multiplied out when they are used."""
+    for tensor in [t for t in model.graph.initializer if t.name in transposed and len(t.dims) > 1]:
+        weights = numpy_helper.to_array(tensor)
+        axis = _outputs(weights, transposed[tensor.name])
+        scale = int8_scales(weights, axis)
+        name, codes = tensor.name, np.clip(np.round(weights / scale), -128, 127).astype(np.int8)
+        model.graph.initializer.remove(tensor)
+        model.graph.initializer.extend(
+            [numpy_helper.from_array(codes, f"{name}/codes"), numpy_helper.from_array(scale.ravel(), f"{name}/scale")]
+        )
+        model.graph.node.insert(
+            0, helper.make_node("DequantizeLinear", [f"{name}/codes", f"{name}/scale"], [name], axis=axis)
+        )
 
 
 def _quantize_tables(model: onnx.ModelProto) -> None:

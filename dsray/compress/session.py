@@ -19,15 +19,20 @@ class Answers:
     blocks_run: np.ndarray
 
 
+def onnx_session(model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A silent session on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4
+    source = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
 class Session:
     """A loaded model. Each row's answer depends on that row alone."""
 
     def __init__(self, model: Path | bytes, threads: int = 1):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 4
-        source = model if isinstance(model, bytes) else str(model)
-        self.session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self.session = onnx_session(model, threads)
         self.inputs = [entry.name for entry in self.session.get_inputs()]
 
     def run(self, columns: Mapping[str, np.ndarray]) -> Answers:

@@ -28,13 +28,14 @@ def compress_step(
     config: CompressConfig,
     placement: Placement,
 ) -> dict[str, Any]:
-    """Write `compressed/` into the record; the gate looks at validation rows, test rows are reported."""
+    """Write `compressed/` into the record; the gate looks at validation rows, test rows are only reported."""
     calibration = np.random.default_rng(key_of(experiment.seed, "calibration")).permutation(data.splits["train"])
     rows = Rows(
         calibration=to_batch(data.gather(calibration[: config.calibration_rows]), data.schema),
         gate_clean=to_batch(data.gather(data.splits["validation"]), data.schema),
-        gate_adversarial=_adversarial(experiment, data, model, placement),
+        gate_adversarial=_adversarial("validation", experiment, data, model, placement),
         test=to_batch(data.gather(data.splits["test"]), data.schema),
+        test_adversarial=_adversarial("test", experiment, data, model, placement),
     )
     report = compress(model, data.schema, rows, config, record.path / "compressed")
     figures = {"int8_accuracy": report["accuracy_int8"], "int8_loss_points": report["loss_points"]}
@@ -47,15 +48,17 @@ def compress_step(
     return report
 
 
-def _adversarial(experiment: Experiment, data: Prepared, model: nn.Module, placement: Placement) -> Batch | None:
-    """Validation rows moved against the torch model by the first attack of the judgement, to its full strength.
+def _adversarial(
+    split: str, experiment: Experiment, data: Prepared, model: nn.Module, placement: Placement
+) -> Batch | None:
+    """Rows of the split moved against the torch model by the first attack of the judgement, to its full strength.
 
     Without an `adversarial` section the default judgement is used; None where there are no images to move.
     """
     if "image" not in data.schema.modalities:
         return None
     judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
-    rows = judged_rows(data, "validation", judge.rows)
+    rows = judged_rows(data, split, judge.rows)
     return concatenate(placement.map(_moved, shards(rows), model, data, judge, experiment.seed))
 
 

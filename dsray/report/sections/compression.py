@@ -29,8 +29,12 @@ def _accuracy(report: Mapping[str, Any]) -> Html:
         torch, int8 = report.get(f"{key}_torch"), report.get(f"{key}_int8")
         if torch is not None and int8 is not None:
             lines.append([name, percent(torch), percent(int8), points((int8 - torch) * 100)])
-    made = "Adversarial rows were made for the fp32 model."
-    note = el("p", made if len(lines) > 1 else "Without images there are no adversarial rows.", class_="note")
+    made = (
+        "Adversarial rows were made for the fp32 model." if len(lines) > 1 else "Without images: no adversarial rows."
+    )
+    if (deep := report.get("gate_full_depth_loss_points")) is not None:
+        made += f" Where validation rows run every block: {points(-deep)}."
+    note = el("p", made, class_="note")
     return el("div", table(["accuracy on", "torch fp32", "int8", "change"], lines), note)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,6 +106,68 @@ def test_weights_are_int8(artefact):
     floating = [t.name for t in large if t.data_type == onnx.TensorProto.FLOAT]
     assert len(large) > 20
     assert not floating
+
+
+def test_rows_that_go_deeper_than_those_of_calibration_are_answered_as_well(digits, model, tmp_path, monkeypatch):
+    """Calibrated on rows that all leave at the first exit, int8 is right about those that run every block."""
+    monkeypatch.setattr(model, "depth", replace(model.depth, threshold=0.55))
+    with torch.no_grad():
+        train, test = rows_of(digits, "train", 1000), rows_of(digits, "test")
+        shallow = train.select((run := blocks_run(model, train)) == run.min())
+        deep = test.select((run := blocks_run(model, test)) == run.max())
+    assert len(shallow) > 300 and len(deep) > 50
+    compress(
+        model, digits.schema, Rows(shallow, shallow, None, deep), CompressConfig(max_loss_points=3), tmp_path / "c"
+    )
+    assert agreement(model, deep, tmp_path / "c") > 0.9
+
+
+def blocks_run(model, batch):
+    return model(batch.inputs, batch.present).blocks_run
+
+
+def agreement(model, batch, artefact):
+    """The part of the rows that int8 answers as torch does."""
+    int8 = Artefact.load(artefact).session().run_all(columns(batch), len(batch)).logits
+    return (int8.argmax(1) == model.classify(batch).argmax(1).numpy()).mean()
+
+
+def test_an_expert_that_no_row_of_calibration_chose_answers_as_well(digits, model, tmp_path):
+    """It has no ranges: its activations stay in floating point, its weights are int8."""
+    rows = rows_of(digits, "train", 600)
+    with torch.no_grad():
+        alone = [rows.select(slice(i, i + 1)) for i in range(600)]
+        chosen = torch.stack([model(row.inputs, row.present).expert_load[0] for row in alone]).bool()
+    counts = chosen.sum(0)
+    expert = int(torch.where(counts >= 50, counts, 600).argmin())  # the least used of those that are really used
+    with_it, without = rows.select(chosen[:, expert]), rows.select(~chosen[:, expert])
+    assert len(with_it) >= 50
+    compress(
+        model, digits.schema, Rows(without, without, None, with_it), CompressConfig(max_loss_points=3), tmp_path / "c"
+    )
+    int8 = Artefact.load(tmp_path / "c").session().run_all(columns(with_it), len(with_it)).logits
+    gap = np.abs(int8 - model.classify(with_it).detach().numpy()).max()
+    assert gap < 0.5  # logits reach 5
+
+
+def test_a_graph_that_fails_only_at_full_depth_is_not_written(digits, model, tmp_path, monkeypatch):
+    """Here every row leaves at the first exit; the ranges of all that comes after are made far too small."""
+    of_all = sys.modules["dsray.compress.compress"].activation_ranges
+
+    def narrow(graph, tensors, rows, *, averaged):
+        reached = of_all(graph.with_name("fp32.onnx"), tensors, rows, averaged=averaged)
+        return {
+            name: (low / 99, high / 99) for name, (low, high) in of_all(graph, tensors, rows, averaged=averaged).items()
+        } | reached
+
+    monkeypatch.setattr("dsray.compress.compress.activation_ranges", narrow)
+    monkeypatch.setattr(model, "depth", replace(model.depth, threshold=0.0))
+    rows = Rows(rows_of(digits, "train", 256), rows_of(digits, "validation"), None, rows_of(digits, "test"))
+    with pytest.raises(
+        RunFailure, match=r"closest .*: gate loss -?0.\d\d points, gate full depth loss \d\d.\d\d points"
+    ):
+        compress(model, digits.schema, rows, CompressConfig(max_loss_points=3), tmp_path / "c")
+    assert not (tmp_path / "c").exists()
 
 
 def test_a_failed_gate_writes_nothing(digits, model, tmp_path):

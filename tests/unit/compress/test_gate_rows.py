@@ -1,4 +1,4 @@
-"""The rows that the adversarial gate looks at."""
+"""The adversarial rows that the gate looks at, and those that are reported."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from dsray.steps.compress import _adversarial
 JUDGE = {"judge": {"epsilon": 0.2, "rows": 90, "attacks": [{"kind": "pgd", "steps": 3}]}}
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
 @pytest.mark.parametrize(
     ("section", "epsilon", "rows"), [(None, 0.1, 300), (JUDGE, 0.2, 90)], ids=["by default", "as the judgement says"]
 )
-def test_every_row_is_attacked_to_full_strength(digits, section, epsilon, rows):
+def test_every_row_is_attacked_to_full_strength(digits, section, epsilon, rows, split):
     """Also rows that fell at once: one that stops where the torch model falls is an easy row for any other model."""
     torch.manual_seed(0)
     model = ModelConfig().build(digits.schema)
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}, "adversarial": section})
-    moved = _adversarial(experiment, digits, model, LocalPlacement())
-    assert moved is not None and len(moved) == min(rows, len(digits.splits["validation"]))
-    assert set(moved.rows.tolist()) <= set(digits.splits["validation"].tolist())
+    moved = _adversarial(split, experiment, digits, model, LocalPlacement())
+    assert moved is not None and len(moved) == min(rows, len(digits.splits[split]))
+    assert set(moved.rows.tolist()) <= set(digits.splits[split].tolist())
     clean = torch.from_numpy(digits.gather(moved.rows.numpy())["image"])
     distance = (moved.inputs["image"] - clean).abs().flatten(1).max(1).values
     assert torch.allclose(distance, torch.full_like(distance, epsilon), atol=1e-5)
@@ -33,4 +34,4 @@ def test_without_images_there_is_nothing_to_attack(digits):
     text = digits.schema.model_copy(update={"image": None})
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
     only = type(digits)(**{**digits.__dict__, "schema": text})
-    assert _adversarial(experiment, only, ModelConfig().build(text), LocalPlacement()) is None
+    assert _adversarial("validation", experiment, only, ModelConfig().build(text), LocalPlacement()) is None
