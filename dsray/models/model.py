@@ -51,6 +51,10 @@ class RoutedModel(nn.Module):
         """(batch, classes): the answer's logits."""
         return self(batch.inputs, batch.present).logits
 
+    def classify_at_exits(self, batch: Batch) -> tuple[Tensor, ...]:
+        """(batch, classes) logits of every exit head in order of depth, the last one final; no row leaves early."""
+        return self(batch.inputs, batch.present, full=True).exits
+
     def stem(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Tokens (batch, tokens, width), the answer token first, and mask (batch, tokens) of those that exist.
 

@@ -6,8 +6,8 @@ al. 2019 on why the two differ). Squared mini-batch gradients are a third thing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +24,14 @@ def diagonal_fisher(
 ) -> dict[str, Tensor]:
     """Parameter name -> mean squared gradient of log p(label | row), in the shape of the parameter.
 
+    A model with early exits is measured over all of its blocks, and the mean is over its exits too: whatever exit a
+    row happens to take, what lies behind it matters to others.
+
     batches: of any data loader: `Batch`, or (images, labels) for a model that maps images to logits.
-    One backward pass per row, so pass a few hundred rows. Only parameters that require gradients are measured;
+    One backward pass per row and exit, so pass a few hundred rows. Only parameters that require gradients are measured;
     training mode and gradients of the model are left as they were.
     """
-    classify = as_classifier(model)
+    answers = _answers(model)
     names, parameters = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad), strict=True)
     total = [torch.zeros_like(p) for p in parameters]
     rows = 0
@@ -39,16 +42,32 @@ def diagonal_fisher(
             batch = batch if isinstance(batch, Batch) else _as_batch(*batch, first=rows)
             for i in range(len(batch)):
                 row = batch.select(slice(i, i + 1))  # type: ignore[arg-type]
-                log_p = classify(row).log_softmax(dim=-1)
-                label = _draw(log_p, row, seed) if kind == "true" else row.target
-                loss = -log_p.gather(1, label[:, None]).sum()
-                for t, g in zip(total, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
-                    if g is not None:
-                        t += g.detach() ** 2
+                exits = answers(row)
+                for number, logits in enumerate(exits, 1):
+                    log_p = logits.log_softmax(dim=-1)
+                    label = _draw(log_p, row, seed) if kind == "true" else row.target
+                    gradients = torch.autograd.grad(
+                        log_p.gather(1, label[:, None]).sum(),
+                        parameters,
+                        allow_unused=True,
+                        retain_graph=number < len(exits),
+                    )
+                    for t, g in zip(total, gradients, strict=True):
+                        if g is not None:
+                            t += g.detach() ** 2 / len(exits)
                 rows += 1
     finally:
         model.train(was_training)
     return {name: t / max(1, rows) for name, t in zip(names, total, strict=True)}
+
+
+def _answers(model: nn.Module) -> Callable[[Batch], tuple[Tensor, ...]]:
+    """The logits of every exit of the model, or its only ones."""
+    exits = getattr(model, "classify_at_exits", None)
+    if exits is not None:
+        return cast(Callable[[Batch], tuple[Tensor, ...]], exits)
+    classify = as_classifier(model)
+    return lambda batch: (classify(batch),)
 
 
 def _as_batch(images: Tensor, labels: Tensor, *, first: int) -> Batch:

@@ -17,7 +17,9 @@ class ConsolidateConfig(ActionConfig):
     """Measure the diagonal Fisher on rows of the stage and anchor the weights there."""
 
     kind: Literal["consolidate"] = "consolidate"
-    rows: int = Field(200, ge=1, description="training rows of the stage to measure on, one backward pass each")
+    rows: int = Field(
+        200, ge=1, description="training rows of the stage to measure on, one backward pass per exit each"
+    )
     fisher: FisherKind = Field("true", description="labels drawn from the model (true) or given (empirical)")
 
     def act(self, border: Border) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from dsray.batch import Batch
+from dsray.data import to_batch
 from dsray.learning import Anchor, ReplayMemory, ewc_penalty, forgetting, retention, unfreezing_phases
+from dsray.models import ModelConfig
 from dsray.optim import Rates, diagonal_fisher
 
 
@@ -29,6 +33,22 @@ def test_fisher_of_a_softmax_model_is_the_closed_form():
     assert torch.allclose(empirical, gradient**2, atol=1e-6)
     pairs = [(x[:1], label), (x[1:3], torch.tensor([1, 1]))]  # as anyone's data loader gives them
     assert torch.allclose(diagonal_fisher(model, pairs, kind="empirical")["1.weight"], gradient**2, atol=1e-6)
+
+
+def test_fisher_reaches_behind_the_exit_that_the_rows_take(digits):
+    """Every row would leave at the first exit; the mean over the exits is that of the closed form of each."""
+    torch.manual_seed(0)
+    model = ModelConfig().build(digits.schema)
+    model.depth = replace(model.depth, threshold=0.0)
+    batch = to_batch(digits.gather(digits.splits["train"][:8]), digits.schema)
+    fisher = diagonal_fisher(model, [batch], kind="empirical")
+    assert all(fisher[f"{head}.linear.bias"].abs().sum() > 0 for head in ("exits.1", "exits.2", "head"))
+    assert all(values.abs().sum() > 0 for name, values in fisher.items() if name.startswith("trunk.blocks.2.attention"))
+    model.eval()
+    with torch.no_grad():
+        p = model(batch.inputs, batch.present, full=True).exits[-1].softmax(-1)
+    gradient = p - nn.functional.one_hot(batch.target, p.shape[1])
+    assert torch.allclose(fisher["head.linear.bias"], (gradient**2).mean(0) / 3, atol=1e-6)
 
 
 def test_the_penalty_is_half_f_times_the_square_of_the_way():
