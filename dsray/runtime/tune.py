@@ -26,6 +26,7 @@ FINAL_RUNG = 100_000
 MAX_FAILURES = 1
 """Deaths of its process that a trial survives, by starting anew."""
 _ENVIRONMENT = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a trial finds the files that the experiment names, as a run does
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",

@@ -15,16 +15,23 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from dsray.data.digits import DigitsConfig
+
 pytestmark = [pytest.mark.ray, pytest.mark.e2e]
 TRIALS = 3
 COMMAND = [sys.executable, "-c", "from dsray.cli import main; main()"]
 
 
 def experiment(folder: Path, **train) -> Path:
-    """A file whose trials take a second or two each."""
+    """A file whose trials take a second or two each, on Parquet files that it names relative to `folder`."""
+    for split, table in DigitsConfig().tables().items():
+        pq.write_table(table, folder / f"{split}.parquet")
     tree = {
         "name": "tiny",
-        "data": {"source": "digits"},
+        "data": {
+            "source": {"kind": "parquet", "train": "train.parquet", "test": "./test.parquet"},
+            **DigitsConfig().columns(),
+        },
         "model": {"width": 16},
         "train": {"steps": 24, "validate_every": 6, "batch": 32, **train},
         "adversarial": {
