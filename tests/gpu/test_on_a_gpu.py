@@ -15,7 +15,7 @@ from family import Family
 pytestmark = pytest.mark.gpu
 CUDA = "parallel.device=cuda"
 CLEAN = ("train.steps=40", "adversarial=null", "compress=null", "train.log_every=10")
-WHOLE = (CUDA, "train.steps=300")  # long enough to be killed in the middle
+WHOLE = (CUDA, "train.steps=150")  # long enough to be killed in the middle
 
 
 @pytest.fixture(scope="module", autouse=True)
