@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dsray.base import RequestError
 from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.judge import judged_rows
@@ -16,10 +15,8 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
     """A RequestError that names the field where the experiment does not fit its data or its own model."""
     experiment.stages(data)
     check_patterns(experiment, parameter_names(experiment, data))
-    for split in ("validation", "test"):
-        if not (data.columns["target"][data.splits[split]] >= 0).any():
-            raise RequestError(f"data.label: no row of the {split} split has a class of the training rows")
-        if experiment.adversarial:
+    if experiment.adversarial:
+        for split in ("validation", "test"):
             judged_rows(data, split, experiment.adversarial.judge.rows)
 
 

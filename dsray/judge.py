@@ -13,7 +13,7 @@ from torch import nn
 from dsray.attacks import Robustness, evaluate_attacks
 from dsray.base import RequestError
 from dsray.batch import Batch
-from dsray.data import Prepared, to_batch
+from dsray.data import Prepared, known, to_batch
 from dsray.engine import Evaluation, RobustnessConfig, evaluate
 from dsray.experiment import Experiment
 from dsray.noise import key_of
@@ -30,8 +30,11 @@ def batches(data: Prepared, rows: np.ndarray, size: int = BATCH_ROWS) -> Iterato
 
 
 def clean_figures(model: nn.Module, data: Prepared, split: str = "test") -> tuple[dict[str, float], Evaluation]:
-    """Flat figures of a split (`test_accuracy`, ..., `skip_rate`, `test_accuracy_without_image`) and the answers."""
-    rows = data.splits[split]
+    """Flat figures of a split (`test_accuracy`, ..., `skip_rate`, `test_accuracy_without_image`) and the answers.
+
+    Both are of the rows whose class is known.
+    """
+    rows = known(data, data.splits[split])
     found = evaluate(model, batches(data, rows))
     whole = evaluate(model, batches(data, rows), full=True)
     figures = {f"{split}_{name}": value for name, value in found.metrics().items()}
@@ -53,7 +56,7 @@ def judged_rows(data: Prepared, split: str, count: int) -> np.ndarray:
     rows = np.random.default_rng(key_of("judge", split)).permutation(data.splits[split])
     if "image" not in data.schema.modalities:
         raise RequestError("adversarial: attacks perturb images; data.image is missing")
-    rows = rows[data.columns["present.image"][rows] & (data.columns["target"][rows] >= 0)]
+    rows = known(data, rows[data.columns["present.image"][rows]])
     if not len(rows):
         raise RequestError(f"adversarial: no row of the {split} split has an image and a known class to judge")
     return np.sort(rows[:count])
@@ -78,7 +81,7 @@ def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared)
     Robustness is judged by the first attack on at most 150 rows. `val_balanced_robustness`, the mean, rises only when
     neither is given away for the other.
     """
-    accuracy = evaluate(model, batches(data, data.splits["validation"])).accuracy
+    accuracy = evaluate(model, batches(data, known(data, data.splits["validation"]))).accuracy
     figures = {"val_accuracy": accuracy}
     if experiment.adversarial:
         judge = experiment.adversarial.judge

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dsray.checks import check_experiment
-from dsray.data import Prepared, prepare
+from dsray.data import Prepared, known, prepare
 from dsray.engine import Stage
 from dsray.experiment import Experiment
 from dsray.models import active_parameters, count_parameters, skeleton
@@ -37,7 +37,7 @@ def plan(experiment: Experiment) -> RenderableType:
 def _rows(data: Prepared) -> Table:
     table = Table("split", "rows", "classes", "rows of the rarest and the commonest class", box=None, pad_edge=False)
     for split, rows in data.splits.items():
-        counts = np.bincount(data.columns["target"][rows].clip(0), minlength=len(data.schema.classes))
+        counts = np.bincount(data.columns["target"][known(data, rows)], minlength=len(data.schema.classes))
         rare, common = int(counts.argmin()), int(counts.argmax())
         names = data.schema.classes
         balance = f"{names[rare]} {counts[rare]:,}, {names[common]} {counts[common]:,}"

@@ -16,7 +16,7 @@ from torch import nn
 
 from dsray.base import RequestError
 from dsray.checks import check_experiment
-from dsray.data import Prepared
+from dsray.data import Prepared, known
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
 from dsray.placement import LocalPlacement, Placement, trainings
@@ -170,6 +170,7 @@ class _Run:
         manifest["data"] = {
             "fingerprint": data.fingerprint,
             "rows": {split: len(rows) for split, rows in data.splits.items()},
+            "known": {split: len(known(data, rows)) for split, rows in data.splits.items()},
             "source": self.experiment.data.source.kind,
         }
         self.record.write_json("manifest.json", manifest)

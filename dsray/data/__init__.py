@@ -10,7 +10,7 @@ from dsray.data.parquet import ParquetConfig
 from dsray.data.pipeline import fit_schema, prepare_table
 from dsray.data.plan import Plan
 from dsray.data.prepare import fingerprint_of, prepare
-from dsray.data.prepared import Prepared, assemble, is_whole
+from dsray.data.prepared import Prepared, assemble, is_whole, known
 from dsray.data.source import SourceConfig
 from dsray.data.tables import load_tables
 
@@ -31,6 +31,7 @@ __all__ = [
     "fingerprint_of",
     "fit_schema",
     "is_whole",
+    "known",
     "load_tables",
     "prepare",
     "prepare_table",

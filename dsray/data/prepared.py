@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from dsray.base import RunFailure
+from dsray.base import RequestError, RunFailure
 from dsray.data.collate import unit_range
 from dsray.data.config import DataConfig
 from dsray.data.source import SPLITS
@@ -88,6 +88,11 @@ class Prepared:
         return cls(columns, _positions(about["splits"]), schema, about["fingerprint"], _read(folder / _SHOWN))
 
 
+def known(data: Prepared, rows: np.ndarray) -> np.ndarray:
+    """Those of the given row ids whose class is known; the others count neither as right nor as wrong."""
+    return rows[data.columns["target"][rows] >= 0]
+
+
 def is_whole(folder: Path) -> bool:
     """True for a folder that `Prepared.save` finished and nobody has cut since."""
     try:
@@ -104,7 +109,16 @@ def assemble(schema: Schema, tables: dict[str, pa.Table], config: DataConfig, fi
     kept = list(dict.fromkeys([*([schema.text.column] if schema.text else []), *config.show]))
     shown = table.select([f"raw.{name}" for name in kept]).rename_columns(kept)
     splits = _positions({split: len(tables[split]) for split in SPLITS})
-    return Prepared(columns, splits, schema, fingerprint, shown)
+    data = Prepared(columns, splits, schema, fingerprint, shown)
+    for split, rows in splits.items():
+        if not len(known(data, rows)):
+            some = ", ".join(map(repr, schema.classes[:5])) + (", ..." if len(schema.classes) > 5 else "")
+            got = tables[split].column(f"raw.{schema.label}")[0].as_py()
+            raise RequestError(
+                f"data.label: no {split} row has one of the {len(schema.classes)} classes of the training rows ({some}); "
+                f"the first one has {'null' if got is None else repr(got)}; give {split} rows with known labels"
+            )
+    return data
 
 
 def assemble_columns(table: pa.Table, schema: Schema) -> dict[str, np.ndarray]:

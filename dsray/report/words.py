@@ -75,5 +75,6 @@ def hidden(metric: str, manifest: dict[str, Any]) -> str | None:
 
 
 def rows_of_test(manifest: dict[str, Any]) -> int | None:
-    """How many rows the test split holds; None when the manifest does not say."""
-    return ((manifest.get("data") or {}).get("rows") or {}).get("test")
+    """How many rows of known class the test split holds, which is what its figures are of; None when nothing says so."""
+    data = manifest.get("data") or {}
+    return (data.get("known") or data.get("rows") or {}).get("test")

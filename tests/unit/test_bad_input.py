@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from dsray.base import RequestError, json_schema
-from dsray.checks import check_experiment
 from dsray.cli import main
 from dsray.experiment import Experiment
 from dsray.starters import starter
@@ -212,14 +210,6 @@ def test_a_run_refuses_a_pattern_of_nothing_before_it_trains(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "finetune.unfreeze.0.0: pattern 'heads' matches no parameter; did you mean 'head'" in said
     assert not (tmp_path / "out").exists()
-
-
-def test_a_split_of_unknown_classes_is_refused(digits):
-    target = digits.columns["target"].copy()
-    target[digits.splits["test"]] = -1
-    data = replace(digits, columns={**digits.columns, "target": target})
-    with pytest.raises(RequestError, match=r"data\.label: no row of the test split has a class of the training rows"):
-        check_experiment(Experiment.parse(SMALL), data)
 
 
 def test_more_workers_than_cpus(tmp_path, capsys):

@@ -35,9 +35,16 @@ def accuracy(record: Record) -> Section | None:
     lines = [[name, *(meter(values[i], _MODELS[i][2]) for i in used)] for name, values in rows]
     groups = (record.read_json("evaluation.json") or {}).get("groups") or {}
     body = [table(headings, lines), _others(metrics), *(_group(name, parts) for name, parts in groups.items())]
-    test = rows_of_test(record.manifest)
-    lead = f"On {count(test, 'row')} of the test split." if test else ""
-    return Section("accuracy", "Accuracy", el("div", body), lead)
+    return Section("accuracy", "Accuracy", el("div", body), _lead(record.manifest))
+
+
+def _lead(manifest: dict[str, Any]) -> str:
+    test = rows_of_test(manifest)
+    if not test:
+        return ""
+    others = manifest["data"]["rows"]["test"] - test
+    lead = f"On {count(test, 'row')} of the test split."
+    return f"{lead} The class of {count(others, 'further row')} is unknown to the model." if others else lead
 
 
 def _rows(

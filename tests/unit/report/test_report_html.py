@@ -182,3 +182,12 @@ def test_hundred_classes_are_listed_with_the_worst_pairs(construct_record: Calla
     assert "9 wrong answers in 6,009 rows." in page.text
     assert "taken for" in page.text
     assert len(text) < 500_000
+
+
+def test_rows_of_unknown_class_are_told_apart(construct_record: Callable[..., Record]) -> None:
+    record = construct_record(only=("metrics.json",))
+    manifest = record.manifest
+    manifest["data"]["known"] = {**manifest["data"]["rows"], "test": 1000}
+    record.write_json("manifest.json", manifest)
+    lead = "On 1,000 rows of the test split. The class of 80 further rows is unknown to the model."
+    assert lead in write_report(record).read_text(encoding="utf-8")
