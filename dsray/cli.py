@@ -144,7 +144,10 @@ def compare(
     from dsray.report.compare import comparison_table, write_comparison
 
     records = [Record.open(path) for path in runs]
-    console().print(comparison_table(compare_records(records)))
+    comparison = compare_records(records)
+    console().print(comparison_table(comparison))
+    for note in comparison.notes:
+        console().print(note, markup=False, soft_wrap=True)
     if out is not None:
         console().print(f"written to {write_comparison(records, out)}", highlight=False)
 

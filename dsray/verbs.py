@@ -27,21 +27,28 @@ from dsray.steps.compress import compress_step
 
 
 def attack_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool, console: Console) -> None:
-    """Judge the models of a run again, by `judge.` overrides, and write `attack.json` and the report anew."""
+    """Judge the models of a run again, by `judge.` overrides, and write `attack.json` and the report anew.
+
+    A judgement by other terms than the experiment's own stands beside it; `metrics.json` keeps the experiment's own.
+    """
     record, tree = _open(run, trust)
     tree["adversarial"] = tree.get("adversarial") or {}
+    own = Experiment.parse(tree).adversarial
     experiment = _changed(tree, [f"adversarial.{text}" for text in overrides], "judge.", "adversarial.judge.")
     judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
     with _placed(record, experiment, local) as (placement, data):
         models = {"": load_model(record.path / "model", trust=trust)[0]}
         if (record.path / "model-undefended").exists():
             models["_undefended"] = load_model(record.path / "model-undefended", trust=trust)[0]
-        report = attack_step(record, data, judge, experiment.seed, dict(models), placement)
+        same = own is not None and judge == own.judge
+        report = attack_step(record, data, judge, experiment.seed, dict(models), placement, own=same)
     write_report(record)
     console.print(
         f"robust accuracy {100 * report['robust_accuracy']:.1f} % at epsilon {judge.epsilon:g} on {report['rows']} test "
         f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %"
     )
+    if not same:
+        console.print("kept in judgements.json; metrics.json keeps the judgement that the experiment names")
 
 
 def compress_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool, console: Console) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from dsray.base import RequestError
-from dsray.report.comparison import Comparison, cells, group_runs, written
+from dsray.report.comparison import Comparison, group_runs, left_out, metric_cells, timing_cells, written
 from dsray.report.page import page
 from dsray.report.record import Record
 from dsray.report.sections.compared import SECTIONS, heading
@@ -28,9 +28,10 @@ def compare(records: Sequence[Record]) -> Comparison:
     settings = {path: tuple(group.settings.get(path) for group in groups) for path in paths}
     return Comparison(
         groups=groups,
-        metrics=cells(groups, "metrics"),
-        timings=cells(groups, "timings"),
+        metrics=metric_cells(groups),
+        timings=timing_cells(groups),
         differences={path: values for path, values in settings.items() if len({*map(repr, values)}) > 1},
+        left_out=left_out(records),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from dsray.base import RequestError
+from dsray.report.judgements import FIGURES, differing, in_words, judgements
 from dsray.report.record import Record
 from dsray.report.words import number, percent, seconds
 
@@ -46,12 +47,24 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups, their figures by name (None where a group lacks one), and the settings that are not the same in all."""
+    """Groups, their figures by name (None where a group lacks one), and the settings that are not the same in all.
+
+    left_out: runs that count no more, each with the later run of its experiment and seed.
+    """
 
     groups: tuple[Group, ...]
     metrics: Mapping[str, tuple[Cell | None, ...]]
     timings: Mapping[str, tuple[Cell | None, ...]]
     differences: Mapping[str, tuple[Any, ...]]
+    left_out: tuple[tuple[Record, Record], ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each run that was given and is in no column."""
+        return tuple(
+            f"{old.path} is left out: {new.path} is the same experiment with the same seed, and a seed counts once"
+            for old, new in self.left_out
+        )
 
 
 def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
@@ -86,10 +99,8 @@ def group_runs(records: Sequence[Record]) -> tuple[Group, ...]:
     found: dict[str, dict[Any, Record]] = {}
     settings: dict[str, dict[str, Any]] = {}
     for record in records:
-        content = _experiment(record)
-        shared = {key: value for key, value in content.items() if key not in _OWN}
-        identity = json.dumps(shared, sort_keys=True, default=str)
-        seed = record.manifest.get("seed", content.get("seed"))
+        shared, seed = _shared(record)
+        identity = _identity(shared)
         found.setdefault(identity, {}).pop(seed, None)
         found[identity][seed] = record
         settings[identity] = dict(_flat(shared))
@@ -98,6 +109,24 @@ def group_runs(records: Sequence[Record]) -> tuple[Group, ...]:
         Group(label, tuple(by_seed.values()), settings[identity])
         for label, (identity, by_seed) in zip(labels, found.items(), strict=True)
     )
+
+
+def left_out(records: Sequence[Record]) -> tuple[tuple[Record, Record], ...]:
+    """The runs that `group_runs` does not count, each with the later one of the same experiment and seed."""
+    keys = [(_identity(shared), seed) for shared, seed in map(_shared, records)]
+    last = dict(zip(keys, records, strict=True))
+    return tuple((old, last[key]) for key, old in zip(keys, records, strict=True) if last[key] is not old)
+
+
+def _shared(record: Record) -> tuple[dict[str, Any], Any]:
+    """What the runs of a group have in common, and the seed, in which they differ."""
+    content = _experiment(record)
+    shared = {key: value for key, value in content.items() if key not in _OWN}
+    return shared, record.manifest.get("seed", content.get("seed"))
+
+
+def _identity(shared: Mapping[str, Any]) -> str:
+    return json.dumps(shared, sort_keys=True, default=str)
 
 
 def _labels(groups: Sequence[Sequence[Record]]) -> list[str]:
@@ -125,9 +154,31 @@ def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
     return [pair for key, item in parts for pair in _flat(item, f"{path}.{key}" if path else str(key))]
 
 
-def cells(groups: Sequence[Group], kind: str) -> dict[str, tuple[Cell | None, ...]]:
-    """The figures of each group by name; kind: `metrics` or `timings`."""
-    figures = [[getattr(record, kind) for record in group.records] for group in groups]
+def metric_cells(groups: Sequence[Group]) -> dict[str, tuple[Cell | None, ...]]:
+    """The figures of `metrics.json` of each group by name.
+
+    Robust accuracies that were judged by other terms have other names: `robust_accuracy/epsilon 0.05`.
+    """
+    found = [j for group in groups for record in group.records for j in judgements(record)]
+    return _cells([[_metrics(record, differing(found)) for record in group.records] for group in groups])
+
+
+def timing_cells(groups: Sequence[Group]) -> dict[str, tuple[Cell | None, ...]]:
+    """The figures of `timings.json` of each group by name."""
+    return _cells([[record.timings for record in group.records] for group in groups])
+
+
+def _metrics(record: Record, names: Sequence[str]) -> dict[str, float]:
+    """names: the terms by which judgements are told apart."""
+    figures = {name: value for name, value in record.metrics.items() if name not in FIGURES}
+    for judgement in judgements(record) or [{"own": True}]:
+        of = record.metrics if judgement["own"] else judgement
+        said = in_words(judgement, names)
+        figures |= {f"{name}/{said}".rstrip("/"): of[name] for name in FIGURES if of.get(name) is not None}
+    return figures
+
+
+def _cells(figures: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, tuple[Cell | None, ...]]:
     names = dict.fromkeys(name for runs in figures for run in runs for name in run)
     return {name: tuple(_cell([run.get(name) for run in runs]) for runs in figures) for name in names}
 

@@ -8,13 +8,13 @@ import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dsray.report.judgements import in_words, own_judgement
 from dsray.report.record import Record
 from dsray.report.words import count, hidden, milliseconds, percent, points, rows_of_test, seconds, size
 
@@ -73,8 +73,7 @@ def _table(*columns: str) -> Table:
 
 
 def _accuracies(record: Record) -> Table:
-    metrics, attack = record.metrics, record.read_json("attack.json") or {}
-    manifest = record.manifest
+    metrics, manifest = record.metrics, record.manifest
     test = rows_of_test(manifest)
     rows: list[tuple[str, list[float | None]]] = [
         (
@@ -86,7 +85,9 @@ def _accuracies(record: Record) -> Table:
         label = hidden(name, manifest)
         if label:
             rows.append((label, [metrics[name], None, None]))
-    rows.append((_attacked(attack), [metrics.get("robust_accuracy"), metrics.get("robust_accuracy_undefended"), None]))
+    judged = in_words(own_judgement(record))
+    attacked = f"under attack ({judged})" if judged else "under attack"
+    rows.append((attacked, [metrics.get("robust_accuracy"), metrics.get("robust_accuracy_undefended"), None]))
     used = [i for i in range(3) if any(values[i] is not None for _, values in rows)]
     headings = ("defended" if "robust_accuracy" in metrics else "model", "undefended", "int8")
     table = _table("Accuracy", *(headings[i] for i in used))
@@ -94,13 +95,6 @@ def _accuracies(record: Record) -> Table:
         if any(v is not None for v in values):
             table.add_row(label, *(percent(values[i]) for i in used))
     return table
-
-
-def _attacked(attack: dict[str, Any]) -> str:
-    words = ["under attack"]
-    if "epsilon" in attack:
-        words.append(f"(epsilon {attack['epsilon']:g}, {count(attack['rows'], 'row')})")
-    return " ".join(words)
 
 
 def _engines(record: Record) -> Table | None:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
+from dsray.report.judgements import in_words, own_judgement
 from dsray.report.markup import Child, Html, el
 from dsray.report.record import Record
 from dsray.report.words import count, percent, points, seconds, size
@@ -59,7 +60,7 @@ def _facts(record: Record) -> Iterator[str]:
 
 def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
     metrics, timings = record.metrics, record.timings
-    attack, compressed = record.read_json("attack.json") or {}, record.read_json("compressed/report.json") or {}
+    compressed = record.read_json("compressed/report.json") or {}
     get = metrics.get
     accuracy, plain = get("test_accuracy"), get("test_accuracy_undefended")
     if accuracy is not None:
@@ -67,7 +68,8 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
         yield "Accuracy", percent(accuracy), small
     robust, twin = get("robust_accuracy"), get("robust_accuracy_undefended")
     if robust is not None:
-        where = f"at epsilon {attack['epsilon']:g}" if "epsilon" in attack else ""
+        terms = in_words(own_judgement(record), ["epsilon"])
+        where = f"at {terms}" if terms else ""
         yield (
             "Robust accuracy",
             percent(robust),

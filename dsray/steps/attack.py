@@ -14,6 +14,7 @@ from dsray.engine import RobustnessConfig
 from dsray.judge import judge_shard, judged_rows, shards
 from dsray.placement import Placement
 from dsray.report import Record
+from dsray.report.judgements import keep_judgement
 from dsray.steps.pictures import data_uri
 
 EXAMPLES = 6
@@ -27,11 +28,14 @@ def attack_step(
     seed: int,
     models: dict[str, nn.Module],
     placement: Placement,
+    *,
+    own: bool = True,
 ) -> dict[str, Any]:
-    """Judge `models` ("" and perhaps "_undefended") and write `attack.json`; robust figures go to `metrics.json`.
+    """Judge `models` ("" and perhaps "_undefended") and write `attack.json`, the newest judgement.
 
     The curve has each epsilon once and is judged on the first `curve_rows` rows only, except at 0 and at the epsilon of
     the judgement itself, which are its own figures; each point says its `rows`.
+    own: the judgement is the one that the record's experiment names; only its figures go to `metrics.json`.
     """
     rows = judged_rows(data, "test", judge.rows)
     curve_rows = judged_rows(data, "test", judge.curve_rows)
@@ -59,7 +63,7 @@ def attack_step(
         **{f"robust_accuracy{name}": judged.robust_accuracy for name, judged in main.items()},
     }
     record.write_json("attack.json", report)
-    record.update_metrics({f"robust_accuracy{name}": judged.robust_accuracy for name, judged in main.items()})
+    keep_judgement(record, report, own)
     return report
 
 

@@ -111,3 +111,35 @@ def test_what_is_trained_needs_no_gpu_any_more(tmp_path, capsys):
     shutil.rmtree(run / "checkpoints")
     assert start(tmp_path, "parallel.device=cuda", "--resume") == 2
     assert "parallel.device: cuda needs a GPU" in capsys.readouterr().err
+
+
+JUDGE = {"rows": 20, "curve": [], "attacks": [{"kind": "pgd", "steps": 1}]}
+
+
+def attack(tmp_path, *words) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["attack", str(tmp_path / "run"), "--local", *words])
+    return int(ended.value.code or 0)
+
+
+def test_another_judgement_stands_beside_that_of_the_experiment(tmp_path):
+    assert start(tmp_path, adversarial={"judge": JUDGE}) == 0
+    run = tmp_path / "run"
+    before = (run / "metrics.json").read_text()
+    assert attack(tmp_path, "judge.epsilon=0.01", "judge.rows=30") == 0
+    assert attack(tmp_path) == 0
+    assert attack(tmp_path, "judge.epsilon=0.01", "judge.rows=30") == 0
+    assert (run / "metrics.json").read_text() == before
+    found = json.loads((run / "judgements.json").read_text())
+    assert [(j["epsilon"], j["rows"], j["own"]) for j in found] == [(0.1, 20, True), (0.01, 30, False)]
+    assert found[0]["robust_accuracy"] == json.loads(before)["robust_accuracy"]
+    report = (run / "report.html").read_text()
+    assert "under attack, epsilon 0.1, 20 rows" in report and "under attack, epsilon 0.01, 30 rows" in report
+
+
+def test_a_judgement_that_no_experiment_names_is_no_figure_of_it(tmp_path):
+    assert start(tmp_path) == 0
+    before = (tmp_path / "run" / "metrics.json").read_text()
+    assert attack(tmp_path, "judge.rows=20", "judge.attacks=[fgsm]", "judge.curve=[]") == 0
+    assert (tmp_path / "run" / "metrics.json").read_text() == before
+    assert "under attack, epsilon 0.1, 20 rows" in (tmp_path / "run" / "report.html").read_text()

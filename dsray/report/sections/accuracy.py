@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dsray.report.judgements import FIGURES, differing, in_words, judgements, own_judgement
 from dsray.report.markup import Html, el
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, meter, table
 from dsray.report.words import count, hidden, number, percent, plain_name, rows_of_test
+
+Row = tuple[str, list[float | None]]
 
 _MODELS = (("", "defended", 1), ("_undefended", "undefended", 2), ("int8", "int8", 3))
 
@@ -29,7 +32,7 @@ def accuracy(record: Record) -> Section | None:
     metrics = record.metrics
     if "test_accuracy" not in metrics:
         return None
-    rows = _rows(metrics, record.read_json("attack.json") or {}, record.manifest)
+    rows = [*_rows(metrics, record.manifest), *_attacked(record)]
     used = [i for i in range(3) if any(values[i] is not None for _, values in rows)]
     headings = ["", *(_heading(i, metrics) for i in used)]
     lines = [[name, *(meter(values[i], _MODELS[i][2]) for i in used)] for name, values in rows]
@@ -47,21 +50,27 @@ def _lead(manifest: dict[str, Any]) -> str:
     return f"{lead} The class of {count(others, 'further row')} is unknown to the model." if others else lead
 
 
-def _rows(
-    metrics: Mapping[str, float], attack: Mapping[str, Any], manifest: dict[str, Any]
-) -> list[tuple[str, list[float | None]]]:
+def _rows(metrics: Mapping[str, float], manifest: dict[str, Any]) -> list[Row]:
     get = metrics.get
-    rows = [("clean", [get("test_accuracy"), get("test_accuracy_undefended"), get("int8_accuracy")])]
+    rows: list[Row] = [("clean", [get("test_accuracy"), get("test_accuracy_undefended"), get("int8_accuracy")])]
     if "test_accuracy_full" in metrics:
         rows.append(("with no block skipped", [get("test_accuracy_full"), None, None]))
     for name in sorted(metrics, reverse=True):
         label = hidden(name, manifest)
         if label:
             rows.append((label, [metrics[name], None, None]))
-    if "robust_accuracy" in metrics:
-        where = f", epsilon {attack['epsilon']:g}, {count(attack['rows'], 'row')}" if "epsilon" in attack else ""
-        rows.append((f"under attack{where}", [get("robust_accuracy"), get("robust_accuracy_undefended"), None]))
     return rows
+
+
+def _attacked(record: Record) -> list[Row]:
+    """The judgement of the experiment, as `metrics.json` has it, and then any others."""
+    others = [j for j in judgements(record) if not j["own"]]
+    judged = [j for j in ({**own_judgement(record), **record.metrics}, *others) if "robust_accuracy" in j]
+    names = ("epsilon", "rows", *differing(judged))
+    return [
+        (", ".join(filter(None, ["under attack", in_words(j, dict.fromkeys(names))])), [*map(j.get, FIGURES), None])
+        for j in judged
+    ]
 
 
 def _heading(model: int, metrics: Mapping[str, float]) -> str:

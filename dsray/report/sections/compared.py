@@ -33,6 +33,7 @@ def heading(comparison: Comparison) -> list[Child]:
                 class_="title",
             ),
             el("ul", rows, class_="legend"),
+            *(el("p", note, class_="note") for note in comparison.notes),
             class_="card",
         )
     ]
@@ -41,9 +42,10 @@ def heading(comparison: Comparison) -> list[Child]:
 def accuracies(comparison: Comparison) -> Section | None:
     """Means with their intervals for the figures that people look at first."""
     charts = [
-        interval_chart(plain_name(name), _intervals(comparison, comparison.metrics[name]), bound=1.0)
-        for name in _SHARES
-        if name in comparison.metrics
+        interval_chart(plain_name(name), _intervals(comparison, cells), bound=1.0)
+        for share in _SHARES
+        for name, cells in comparison.metrics.items()
+        if name.partition("/")[0] == share
     ]
     lead = "Large: the mean over seeds, with its 95 % interval (Student's t). Small: single runs."
     return Section("accuracy", "Accuracy", columns(*charts), lead) if charts else None

@@ -16,6 +16,7 @@ from scipy import stats
 from dsray.base import RequestError
 from dsray.report.compare import compare, comparison_table, write_comparison
 from dsray.report.comparison import Cell, interval, written
+from dsray.report.judgements import keep_judgement
 from dsray.report.record import Record
 
 Construct = Callable[..., Record]
@@ -109,3 +110,31 @@ def test_a_place_that_cannot_be_written_is_refused(construct_record: Construct, 
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="out: cannot write"):
         write_comparison([construct_record(), construct_record(seed=1)], tmp_path / "file" / "c.html")
+
+
+def test_a_run_that_is_not_counted_is_named(construct_record: Construct, tmp_path: Path) -> None:
+    first, again, other = (construct_record(seed=s) for s in (0, 0, 1))
+    note = f"{first.path} is left out: {again.path} is the same experiment with the same seed, and a seed counts once"
+    assert compare([first, again, other]).notes == (note,)
+    assert note in write_comparison([first, again, other], tmp_path / "c.html").read_text()
+    assert compare([again, other]).notes == ()
+
+
+def test_robust_accuracies_are_side_by_side_only_where_judged_alike(construct_record: Construct) -> None:
+    alike, weaker = construct_record(), construct_record(epsilon=0.05)
+    assert [cell is not None for cell in compare([alike, weaker]).metrics["robust_accuracy"]] == [True, True]
+    report = {"epsilon": 0.05, "rows": 300, "attacks": ["pgd-20", "random_search"], "robust_accuracy": 0.9}
+    keep_judgement(weaker, report, own=True)
+    found = compare([alike, weaker]).metrics
+    assert "robust_accuracy" not in found
+    cells = found["robust_accuracy/epsilon 0.1"]
+    assert cells[0] is not None and cells[0].mean == alike.metrics["robust_accuracy"] and cells[1] is None
+    keep_judgement(alike, {**report, "robust_accuracy": 0.8}, own=False)
+    weak = [cell.mean for cell in compare([alike, weaker]).metrics["robust_accuracy/epsilon 0.05"] if cell]
+    assert weak == [0.8, 0.9]
+    keep_judgement(alike, {**report, "rows": 20, "robust_accuracy": 0.7}, own=False)
+    assert [name for name in compare([alike, weaker]).metrics if name.startswith("robust_accuracy/")] == [
+        "robust_accuracy/epsilon 0.1, 300 rows",
+        "robust_accuracy/epsilon 0.05, 300 rows",
+        "robust_accuracy/epsilon 0.05, 20 rows",
+    ]

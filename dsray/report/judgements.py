@@ -1,0 +1,58 @@
+"""The judgements of a record: robust accuracies with the epsilon, the rows and the attacks that they hold for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dsray.report.record import Record
+from dsray.report.words import count
+
+FIGURES = ("robust_accuracy", "robust_accuracy_undefended")
+_FILE = "judgements.json"
+_TERMS = ("epsilon", "rows", "attacks")
+
+
+def keep_judgement(record: Record, report: Mapping[str, Any], own: bool) -> None:
+    """Add what `attack_step` found, in place of a judgement by the same terms.
+
+    own: by the terms of the record's experiment; the figures of that one are those of `metrics.json`.
+    """
+    found = {name: report[name] for name in (*_TERMS, *FIGURES) if name in report}
+    others = [j for j in judgements(record) if terms(j) != terms(found) and not (own and j["own"])]
+    record.write_json(_FILE, [*others, {**found, "own": own}])
+    if own:
+        record.update_metrics({name: found[name] for name in FIGURES if name in found})
+
+
+def judgements(record: Record) -> list[dict[str, Any]]:
+    """All judgements of a record, the oldest first; a record without a list of them has the one of `attack.json`."""
+    found = record.read_json(_FILE)
+    attack = record.read_json("attack.json") if found is None else None
+    return [{**attack, "own": True}] if attack else found or []
+
+
+def own_judgement(record: Record) -> dict[str, Any]:
+    """The one whose figures `metrics.json` holds; empty where there is none."""
+    return next((j for j in judgements(record) if j["own"]), {})
+
+
+def terms(judgement: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What must be the same for two robust accuracies to be comparable."""
+    return tuple(tuple(v) if isinstance(v, list) else v for v in map(judgement.get, _TERMS))
+
+
+def in_words(judgement: Mapping[str, Any], names: Iterable[str] = ("epsilon", "rows")) -> str:
+    """`epsilon 0.1, 300 rows`; names: which of the terms."""
+    said = {
+        "epsilon": lambda v: f"epsilon {v:g}",
+        "rows": lambda v: count(v, "row"),
+        "attacks": lambda v: ", ".join(v),
+    }
+    return ", ".join(said[name](judgement[name]) for name in names if name in judgement)
+
+
+def differing(found: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The terms that are not the same in all judgements."""
+    columns = zip(*map(terms, found), strict=True)
+    return tuple(name for name, values in zip(_TERMS, columns, strict=False) if len(set(values)) > 1)
