@@ -84,12 +84,19 @@ def _checked(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
             continue
         if part.column not in table.column_names:
             raise RequestError(f"'{path}' has no column '{part.column}'; {nearest(part.column, table.column_names)}")
+        _once(table, part.column, path)
         found = table.schema.field(part.column).type
         if not holds(found):
             raise RequestError(f"'{path}': column '{part.column}' holds {found}; needs {what}")
+    _once(table, schema.label, path)
     if not len(table):
         raise RequestError(f"'{path}' has no rows")
     return table
+
+
+def _once(table: pa.Table, column: str, path: Path) -> None:
+    if (times := table.column_names.count(column)) > 1:
+        raise RequestError(f"'{path}' has {times} columns '{column}'; rename all but one")
 
 
 def _names(schema: Schema) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +26,11 @@ def class_names(column: pa.ChunkedArray, label: str) -> tuple[str, ...]:
     if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
         raise RequestError(f"data.label: column '{label}' holds {column.type}; needs whole numbers, booleans or words")
     names = pc.unique(as_names(column)).to_pylist()
-    if not 2 <= len(names) <= _MOST or (pa.types.is_floating(column.type) and not _whole(column)):
+    if pa.types.is_floating(column.type) and not _whole(column):
+        raise RequestError(
+            f"data.label: column '{label}' holds fractions or NaN ({column.type}); needs whole numbers, booleans or words"
+        )
+    if not 2 <= len(names) <= _MOST:
         raise RequestError(
             f"data.label: column '{label}' holds {len(names)} different values ({column.type}); "
             f"needs 2 to {_MOST:,} classes"
@@ -33,14 +39,16 @@ def class_names(column: pa.ChunkedArray, label: str) -> tuple[str, ...]:
 
 
 def _whole(column: pa.ChunkedArray) -> bool:
+    column = column.cast(pa.float64())  # Arrow rounds no half floats
     return bool(pc.all(pc.equal(column, pc.round(column))).as_py())
 
 
 def _numbers_first(name: str) -> tuple[bool, float, str]:
     try:
-        return False, float(name), name
+        value = float(name)
     except ValueError:
-        return True, 0.0, name
+        value = math.nan
+    return (False, value, name) if math.isfinite(value) else (True, 0.0, name)
 
 
 def encode_label(table: pa.Table, label: str, classes: tuple[str, ...]) -> pa.Table:

@@ -64,12 +64,22 @@ def parquet_files(path: Path, field: str) -> list[Path]:
     return found
 
 
+def _plain(table: pa.Table) -> pa.Table:
+    """Dictionaries and views written out, which few functions of Arrow read."""
+    for i, field in enumerate(table.schema):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        kind = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
+        if kind != field.type:
+            table = table.set_column(i, field.name, table.column(i).cast(kind))
+    return table
+
+
 def read_parquet(path: Path, field: str) -> pa.Table:
     """All rows of a file or a folder; `field` names the request in errors."""
     tables = []
     for file in parquet_files(path, field):
         try:
-            tables.append(pq.ParquetFile(file).read().replace_schema_metadata(None))
+            tables.append(_plain(pq.ParquetFile(file).read().replace_schema_metadata(None)))
         except (pa.ArrowInvalid, OSError) as error:
             raise RequestError(f"{field}: '{file}' is not a Parquet file ({str(error).split('.')[0]})") from None
     try:

@@ -24,7 +24,23 @@ def load_tables(config: DataConfig, seed: int = 0) -> dict[str, pa.Table]:
     if "validation" not in tables:
         tables["train"], tables["validation"] = hold_out(tables["train"], config, seed)
     wanted = _columns(config)
-    return {split: tables[split].select(wanted) for split in SPLITS}
+    return _alike({split: tables[split].select(wanted) for split in SPLITS}, config)
+
+
+def _alike(tables: dict[str, pa.Table], config: DataConfig) -> dict[str, pa.Table]:
+    """The tables with one type for each column but the images, which nothing reads but their decoder."""
+    for i, name in enumerate(next(iter(tables.values())).column_names):
+        fields = {split: table.schema.field(i) for split, table in tables.items()}
+        if len({field.type for field in fields.values()}) < 2 or (config.image and name == config.image.column):
+            continue
+        try:
+            schemas = [pa.schema([field]) for field in fields.values()]
+            kind = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+            tables = {s: table.set_column(i, name, table.column(i).cast(kind)) for s, table in tables.items()}
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            found = ", ".join(f"{field.type} in the {split} rows" for split, field in fields.items())
+            raise RequestError(f"data.source: column '{name}' holds {found}; needs one type in all") from None
+    return tables
 
 
 def _columns(config: DataConfig) -> list[str]:
@@ -46,6 +62,10 @@ def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
         if name not in table.column_names:
             hint = nearest(name, table.column_names)
             raise RequestError(f"{field}: the {split} rows have no column '{name}'; {hint}")
+        if (times := table.column_names.count(name)) > 1:
+            raise RequestError(f"{field}: the {split} rows have {times} columns '{name}'; rename all but one")
+    if "data.group" in named and pa.types.is_nested(found := table.schema.field(config.group).type):
+        raise RequestError(f"data.group: '{config.group}' holds {found}; needs numbers or text")
     if config.image is not None and not holds_images(table.schema.field(config.image.column).type):
         found = table.schema.field(config.image.column).type
         raise RequestError(f"data.image.column: '{config.image.column}' holds {found}; needs PNG or JPEG bytes")

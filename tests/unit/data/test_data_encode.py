@@ -177,7 +177,7 @@ def test_class_names_of_every_type_of_column(values, classes):
     [
         (["a", None], "is null in 1 training rows; remove them"),
         (["a", "a"], "holds 1 different values"),
-        ([0.5, 1.0], "needs 2 to 10,000 classes"),
+        ([0.5, 1.0], "holds fractions or NaN (double); needs whole numbers"),
         (list(range(10_001)), "holds 10001 different values"),
         ([[1], [2]], "needs whole numbers, booleans or words"),
     ],

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dsray.base import RequestError
-from dsray.data import DataConfig, ParquetConfig, SourceConfig, load_tables
+from dsray.data import DataConfig, ParquetConfig, SourceConfig, load_tables, prepare
+from dsray.data.labels import class_names
 
 
 def refusal(section: dict) -> str:
@@ -137,3 +138,71 @@ class NoTraining(SourceConfig):
 
 def test_a_source_without_training_rows_is_refused(small):
     assert refusal({**small, "source": NoTraining()}) == "data.source: source 'no_training' gave no train rows"
+
+
+def rewrite(small, split, change):
+    path = Path(small["source"][split])
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def cast(column, kind):
+    def change(table):
+        place = table.column_names.index(column)
+        return table.set_column(place, column, table.column(column).cast(kind))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("column", "train", "test"),
+    [
+        ("person", pa.int64(), pa.int32()),
+        ("person", pa.int64(), pa.float64()),
+        ("class", pa.string(), pa.dictionary(pa.int32(), pa.string())),
+        ("note", pa.dictionary(pa.int32(), pa.string()), pa.large_string()),
+        ("note", pa.string(), pa.string_view()),
+        ("picture", pa.binary_view(), pa.large_binary()),
+    ],
+)
+def test_splits_written_with_other_types_are_one(small, column, train, test):
+    whole = prepare(DataConfig.model_validate(small))
+    rewrite(small, "train", cast(column, train))
+    rewrite(small, "test", cast(column, test))
+    again = prepare(DataConfig.model_validate(small))
+    assert again.schema == whole.schema
+    for name, values in whole.columns.items():
+        assert np.array_equal(again.columns[name], values), name
+    assert again.shown.column("person").to_pylist() == whole.shown.column("person").to_pylist()
+
+
+def test_splits_whose_types_have_nothing_in_common(small):
+    rewrite(small, "test", cast("person", pa.string()))
+    assert refusal(small) == (
+        "data.source: column 'person' holds int64 in the train rows, int64 in the validation rows, string in the test "
+        "rows; needs one type in all"
+    )
+
+
+def test_a_column_that_is_there_twice(small):
+    rewrite(small, "test", lambda table: table.append_column("class", table.column("class")))
+    assert refusal(small) == "data.label: the test rows have 2 columns 'class'; rename all but one"
+
+
+def test_groups_and_labels_of_types_without_an_order(small):
+    nested = pa.array([[i] for i in range(100)])
+    rewrite(small, "train", lambda table: table.append_column("of", nested))
+    assert refusal({**small, "group": "of"}).startswith("data.group: 'of' holds list<")
+    halves = pa.array([0.5 * (i % 2) for i in range(100)])
+    for split in ("train", "test"):
+        rewrite(small, split, lambda t: t.drop_columns("class").append_column("class", halves[: len(t)]))
+    with pytest.raises(
+        RequestError, match=r"data.label: column 'class' holds fractions or NaN \(double\); needs whole"
+    ):
+        prepare(DataConfig.model_validate(small))
+
+
+def test_half_floats_and_words_that_read_as_numbers():
+    half = pa.chunked_array([pa.array(np.array([1, 0], np.float16))])
+    assert class_names(half, "y") == ("0", "1")
+    for words in (["nan", "2", "inf", "1", "a"], ["a", "1", "inf", "2", "nan"]):
+        assert class_names(pa.chunked_array([words]), "y") == ("1", "2", "a", "inf", "nan")
