@@ -30,8 +30,10 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
     schema = predictor.artefact.schema
     table = prepare_table(read_rows(file, schema), schema)
     answers = predictor.answer(_columns(table, schema), len(table))
+    of_image = {"file": table.column("raw.file")} if "raw.file" in table.column_names else {}
     found = pa.table(
         {
+            **of_image,
             "prediction": [a["label"] for a in answers],
             "confidence": [a["confidence"] for a in answers],
             "blocks_run": [a["compute"]["blocks_run"] for a in answers],

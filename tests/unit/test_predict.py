@@ -1,0 +1,34 @@
+"""`dsray predict`: which prediction belongs to which row."""
+
+from __future__ import annotations
+
+import io
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from rich.console import Console
+from tiny import write_tiny_artefact
+
+from dsray.data import DataConfig, prepare
+from dsray.predict import predict_file
+from dsray.report import Record
+
+
+@pytest.fixture(scope="module")
+def images_only(tmp_path_factory):
+    data = prepare(DataConfig.model_validate({"source": {"kind": "digits", "questions": False}}))
+    record = Record.create_at(tmp_path_factory.mktemp("runs") / "a run", "name: x\n", {})
+    write_tiny_artefact(data, record.path / "compressed", steps=2)
+    return record.path
+
+
+def test_images_of_a_folder_are_told_apart_by_their_names(images_only, tmp_path):
+    for name in ("b.png", "a.png", "c.png"):
+        Image.new("L", (8, 8), 10).save(tmp_path / name)
+    (tmp_path / "notes.txt").touch()
+    said = io.StringIO()
+    predict_file(images_only, tmp_path, tmp_path / "out.parquet", Console(file=said))
+    assert pq.read_table(tmp_path / "out.parquet").column("file").to_pylist() == ["a.png", "b.png", "c.png"]
+    predict_file(images_only, tmp_path / "c.png", None, Console(file=said))
+    assert "c.png" in said.getvalue()
