@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from dsray.base import RequestError, nearest
@@ -25,14 +26,14 @@ def read_rows(path: Path, schema: Schema) -> pa.Table:
     if not path.exists():
         raise RequestError(f"'{path}' does not exist; needs a Parquet, CSV or image file, or a folder of them")
     if path.is_dir() and any(path.rglob("*.parquet")):
-        return _checked(read_parquet(path, f"'{path}'"), path, schema)
+        return _checked(read_parquet(path, "file"), path, schema)
     images = _image_files(path)
     if images:
         return _read_images(images, path, schema)
     if path.suffix.lower() == ".csv":
         return _checked(_read_csv(path, schema), path, schema)
     if path.suffix.lower() == ".parquet":
-        return _checked(read_parquet(path, f"'{path}'"), path, schema)
+        return _checked(read_parquet(path, "file"), path, schema)
     raise RequestError(f"'{path}' is none of .parquet, .csv, {', '.join(_IMAGES)} or a folder of them")
 
 
@@ -63,12 +64,30 @@ def _read_csv(path: Path, schema: Schema) -> pa.Table:
         table = pyarrow.csv.read_csv(path, convert_options=options)
     except pa.ArrowInvalid as error:
         raise RequestError(f"'{path}' is not a CSV file with a line of column names ({error})") from None
+    _once(table, schema.label, path)
+    if schema.label in table.column_names:
+        table = _label_as_written(table, path, schema)
     if schema.image is None or schema.image.column not in table.column_names:
         return table
+    _once(table, schema.image.column, path)
     files = table.column(schema.image.column).to_pylist()
     place = table.column_names.index(schema.image.column)
     encoded = [_read_image(path.parent / file, path, row) if file else None for row, file in enumerate(files)]
     return table.set_column(place, schema.image.column, pa.array(encoded, pa.binary()))
+
+
+def _label_as_written(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
+    """The label as text where that names a class: `01` is no number and `True` no truth value if classes are so called."""
+    options = pyarrow.csv.ConvertOptions(
+        include_columns=[schema.label],
+        column_types={schema.label: pa.string()},
+        strings_can_be_null=True,
+        null_values=[""],
+    )
+    written = pyarrow.csv.read_csv(path, convert_options=options).column(schema.label)
+    if not pc.any(pc.is_in(written, value_set=pa.array(schema.classes))).as_py():
+        return table
+    return table.set_column(table.column_names.index(schema.label), schema.label, written)
 
 
 def _read_image(file: Path, path: Path, row: int) -> bytes:

@@ -202,3 +202,26 @@ def test_refused_files(schema, small_table, png, tmp_path):
     text_only = schema.replace(image=None)
     with pytest.raises(RequestError, match="this model reads no image; give a Parquet or CSV file with column 'note'"):
         read_rows(tmp_path / "image.png", text_only)
+
+
+@pytest.mark.parametrize(
+    ("classes", "written", "targets"),
+    [
+        (("01", "02"), ["01", "", "02"], [0, -1, 1]),
+        (("False", "True"), ["True", "False", "True"], [1, 0, 1]),
+        (("false", "true"), ["True", "False", "True"], [1, 0, 1]),
+        (("1", "2"), ["1.0", "", "2.0"], [0, -1, 1]),
+    ],
+)
+def test_labels_of_a_csv_are_the_classes_that_they_name(tmp_path, schema, classes, written, targets):
+    lines = ["note,class", *(f"a,{label}" for label in written)]
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    only = schema.model_copy(update={"image": None, "classes": classes})
+    assert prepare_table(read_rows(tmp_path / "rows.csv", only), only)["target"].to_pylist() == targets
+
+
+def test_a_csv_with_a_column_twice(tmp_path, schema):
+    for twice in ("picture", "note", "class"):
+        (tmp_path / "rows.csv").write_text(f"picture,note,class,{twice}\n,a,b,c\n")
+        with pytest.raises(RequestError, match=f"has 2 columns '{twice}'; rename all but one"):
+            read_rows(tmp_path / "rows.csv", schema)
