@@ -40,7 +40,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 def read_instances(body: bytes, most: int) -> list[Any]:
     """The `instances` of a body, 1 to `most` of them; what they hold is not looked at."""
     try:
-        content = json.loads(body)
+        content = json.loads(body.decode(json.detect_encoding(body)))  # strictly, unlike loads on its own
         if re.search(rb"\\u[dD][89a-fA-F]", body):  # escapes can spell half of a pair, which no text may hold
             json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):

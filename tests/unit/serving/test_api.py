@@ -142,6 +142,7 @@ def test_half_of_a_surrogate_pair_is_refused(client, instance):
     reply = post(client, body)
     assert (reply.status_code, reply.json()["error"]["type"]) == (400, "json")
     assert post(client, body.replace(b"ud800", b"ud83d\\ude00")).status_code == 200
+    assert post(client, body.replace(b"\\ud800", b"\xed\xa0\x80")).status_code == 400
 
 
 def test_wrong_type_path_and_method(client):
