@@ -17,7 +17,7 @@ _LENGTHS = {"steps": "epochs", "epochs": "steps"}
 def parse_override(text: str) -> tuple[str, Any]:
     """`path=value` with the value in YAML."""
     path, equals, value = text.partition("=")
-    if not equals or not path.strip():
+    if not equals or not all(key.strip() for key in path.split(".")):
         raise RequestError(f"override: '{text}' is not key=value; write for example train.epochs=3")
     try:
         return path.strip(), yaml.safe_load(value)
