@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import secrets
+import shlex
 import signal
 import socket
 import time
@@ -156,7 +157,10 @@ def serve_forever(run: Path, config: ServeConfig, console: Console) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray's own handler prints a trace
         console.print(f"serving {run} at {url} (its interface: {url}/docs; Ctrl-C stops)", soft_wrap=True)
         example = run / "example.json"
-        console.print(f"  curl -s {url}/v1/predict -H 'content-type: application/json' -d @{example}", soft_wrap=True)
+        console.print(
+            f"  curl -s {url}/v1/predict -H 'content-type: application/json' -d @{shlex.quote(str(example))}",
+            soft_wrap=True,
+        )
         try:
             while True:
                 time.sleep(0.2)

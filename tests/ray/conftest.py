@@ -48,7 +48,7 @@ def instances(digits):
 @pytest.fixture(scope="session")
 def tiny_run(digits, instances, tmp_path_factory):
     """A run folder as far as serving looks into it."""
-    run = tmp_path_factory.mktemp("served") / "run"
+    run = tmp_path_factory.mktemp("served") / "a run"
     write_tiny_artefact(digits, run / "compressed")
     (run / "example.json").write_text(json.dumps({"instances": instances[:1]}))
     (run / "report.html").write_text("<p>the report</p>")

@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -227,7 +228,7 @@ def test_the_printed_line_answers_and_ctrl_c_leaves_nothing(tiny_run):
     first = [server.stdout.readline() for _ in range(2)]
     assert f"at http://127.0.0.1:{port} " in first[0]
     assert first[1].strip().startswith(f"curl -s http://127.0.0.1:{port}/v1/predict ")
-    assert first[1].strip().endswith(f"-d @{tiny_run / 'example.json'}")
+    assert shlex.split(first[1])[-2:] == ["-d", f"@{tiny_run / 'example.json'}"]
     url = f"http://127.0.0.1:{port}/v1/predict"
     request = urllib.request.Request(url, (tiny_run / "example.json").read_bytes(), JSON)
     with urllib.request.urlopen(request, timeout=30) as reply:
