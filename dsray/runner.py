@@ -256,14 +256,13 @@ def open_record(
 
 def _changed(record: Record, experiment: Experiment) -> str:
     """Names the first field that differs between a record and what is asked to resume it."""
-    import yaml
 
     def flat(tree: Any, path: str = "") -> dict[str, Any]:
         if isinstance(tree, dict):
             return {k: v for key, value in tree.items() for k, v in flat(value, f"{path}.{key}".lstrip(".")).items()}
         return {path: tree}
 
-    old, new = flat(yaml.safe_load(record.experiment_text)), flat(experiment.tree())
+    old, new = flat(record.experiment), flat(experiment.tree())
     for path in [*old, *new]:
         if old.get(path) != new.get(path):
             was, now = old.get(path), new.get(path)

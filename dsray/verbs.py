@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from rich.console import Console
 
 from dsray.base import RequestError, foreign_kinds
@@ -71,7 +70,7 @@ def compress_run(run: Path, overrides: Iterable[str], *, trust: bool, local: boo
 def serve_run(run: Path, *, host: str | None, port: int | None, console: Console) -> None:
     """Serve the artefact of a run until Ctrl-C. An artefact holds no code, so no trust is asked for."""
     record = Record.open(run)
-    settings = yaml.safe_load(record.experiment_text).get("serve") or {}
+    settings = record.experiment.get("serve") or {}
     given = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
     config = Experiment.parse_section("serve", {**settings, **given})
     from dsray.runtime.serve import serve_forever
@@ -91,7 +90,7 @@ def tune_experiment(
 def _open(run: Path, trust: bool) -> tuple[Record, dict[str, Any]]:
     """The record and its experiment; one that names foreign code is refused without trust."""
     record = Record.open(run)
-    tree = yaml.safe_load(record.experiment_text)
+    tree = record.experiment
     foreign = sorted(foreign_kinds(tree))
     if foreign and not trust:
         raise RequestError(f"record: {run} runs code of its own ({', '.join(foreign)}); add --trust to allow it")

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import yaml
-
-from dsray.base import RequestError
 from dsray.report.judgements import FIGURES, differing, in_words, judgements
 from dsray.report.record import Record
 from dsray.report.words import number, percent, seconds
@@ -120,7 +117,7 @@ def left_out(records: Sequence[Record]) -> tuple[tuple[Record, Record], ...]:
 
 def _shared(record: Record) -> tuple[dict[str, Any], Any]:
     """What the runs of a group have in common, and the seed, in which they differ."""
-    content = _experiment(record)
+    content = record.experiment
     shared = {key: value for key, value in content.items() if key not in _OWN}
     return shared, record.manifest.get("seed", content.get("seed"))
 
@@ -134,14 +131,6 @@ def _labels(groups: Sequence[Sequence[Record]]) -> list[str]:
     names = [runs[0].name for runs in groups]
     full = [str(runs[0].path) if names.count(name) > 1 else name for name, runs in zip(names, groups, strict=True)]
     return [name if len(runs) == 1 else f"{name} ({len(runs)} seeds)" for name, runs in zip(full, groups, strict=True)]
-
-
-def _experiment(record: Record) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(record.experiment_text)
-    except yaml.YAMLError as error:
-        raise RequestError(f"record: {record.path / 'experiment.yaml'} is not valid YAML ({error})") from None
-    return content if isinstance(content, dict) else {}
 
 
 def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:

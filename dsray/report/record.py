@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import yaml
+
 from dsray.base import RequestError, nearest
 
 FORMAT = 1
@@ -102,6 +104,18 @@ class Record:
             return (self.path / "experiment.yaml").read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise RequestError(f"record: cannot read {self.path / 'experiment.yaml'} ({error})") from None
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """The sections of the experiment as plain values."""
+        path = self.path / "experiment.yaml"
+        try:
+            content = yaml.safe_load(self.experiment_text)
+        except yaml.YAMLError as error:
+            raise RequestError(f"record: {path} is not valid YAML ({' '.join(str(error).split())})") from None
+        if not isinstance(content, dict):
+            raise RequestError(f"record: {path} holds no mapping of sections; restore it")
+        return content
 
     def read_json(self, name: str) -> Any:
         """The content of a JSON file of the record, or None when it does not exist."""

@@ -144,3 +144,12 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
         stop.set()
         writer.join()
     assert all(json.loads(text) == content for text in set(seen))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("", "holds no mapping"), ("- 1", "holds no mapping"), ("a: [", "not valid")]
+)
+def test_a_damaged_experiment_is_named(tmp_path: Path, text: str, words: str) -> None:
+    record = Record.create(tmp_path, "x", text, {})
+    with pytest.raises(RequestError, match=rf"record: .*experiment.yaml .*{words}"):
+        _ = record.experiment
