@@ -46,7 +46,7 @@ def attack_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool,
         f"robust accuracy {100 * report['robust_accuracy']:.1f} % at epsilon {judge.epsilon:g} on {report['rows']} test "
         f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %"
     )
-    if not same:
+    if not report["own"]:
         console.print("kept in judgements.json; metrics.json keeps the judgement that the experiment names")
 
 

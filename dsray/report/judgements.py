@@ -13,16 +13,18 @@ _FILE = "judgements.json"
 _TERMS = ("epsilon", "rows", "attacks")
 
 
-def keep_judgement(record: Record, report: Mapping[str, Any], own: bool) -> None:
-    """Add what `attack_step` found, in place of a judgement by the same terms.
+def keep_judgement(record: Record, report: Mapping[str, Any], own: bool) -> bool:
+    """Add what `attack_step` found, in place of a judgement by the same terms; whether these are the experiment's own.
 
-    own: by the terms of the record's experiment; the figures of that one are those of `metrics.json`.
+    own: they are known to be; the figures of that judgement are those of `metrics.json`.
     """
     found = {name: report[name] for name in (*_TERMS, *FIGURES) if name in report}
+    own = own or terms(own_judgement(record)) == terms(found)
     others = [j for j in judgements(record) if terms(j) != terms(found) and not (own and j["own"])]
     record.write_json(_FILE, [*others, {**found, "own": own}])
     if own:
         record.update_metrics({name: found[name] for name in FIGURES if name in found})
+    return own
 
 
 def judgements(record: Record) -> list[dict[str, Any]]:

@@ -62,8 +62,8 @@ def attack_step(
         "examples": _examples(data, found, models[""]),
         **{f"robust_accuracy{name}": judged.robust_accuracy for name, judged in main.items()},
     }
+    report["own"] = keep_judgement(record, report, own)
     record.write_json("attack.json", report)
-    keep_judgement(record, report, own)
     return report
 
 

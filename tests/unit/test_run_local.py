@@ -128,6 +128,7 @@ def test_another_judgement_stands_beside_that_of_the_experiment(tmp_path):
     before = (run / "metrics.json").read_text()
     assert attack(tmp_path, "judge.epsilon=0.01", "judge.rows=30") == 0
     assert attack(tmp_path) == 0
+    assert attack(tmp_path, "judge.curve=[0.02]") == 0
     assert attack(tmp_path, "judge.epsilon=0.01", "judge.rows=30") == 0
     assert (run / "metrics.json").read_text() == before
     found = json.loads((run / "judgements.json").read_text())
