@@ -57,7 +57,8 @@ def parquet_files(path: Path, field: str) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise RequestError(f"{field}: '{path}' does not exist; needs a Parquet file or a folder of them")
+        where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise RequestError(f"{field}: '{path}' does not exist{where}; needs a Parquet file or a folder of them")
     found = sorted(path.rglob("*.parquet"))
     if not found:
         raise RequestError(f"{field}: no *.parquet in folder '{path}'; needs a Parquet file or a folder of them")

@@ -206,3 +206,9 @@ def test_half_floats_and_words_that_read_as_numbers():
     assert class_names(half, "y") == ("0", "1")
     for words in (["nan", "2", "inf", "1", "a"], ["a", "1", "inf", "2", "nan"]):
         assert class_names(pa.chunked_array([words]), "y") == ("1", "2", "a", "inf", "nan")
+
+
+def test_a_relative_path_that_is_not_there_tells_where_it_was_looked_for(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = refusal({**small, "source": {**small["source"], "train": "rows.parquet"}})
+    assert said.startswith(f"data.source.train: 'rows.parquet' does not exist in {tmp_path}; needs")
