@@ -39,11 +39,14 @@ class Record:
             raise RequestError(f"name: '{name}' cannot name a folder; use letters, digits, '-', '_' and '.'")
         root = Path(root)
         _make_folder(root, "runs folder")
+        newest = root / "latest"
+        if newest.exists() and not newest.is_symlink():
+            raise RequestError(f"runs folder: {newest} is no link to the newest run; move it away")
         path = _claim(root, name)
         record = cls(path)._begin(experiment_yaml, manifest)
         aside = root / f".latest-{uuid.uuid4().hex[:8]}"
         aside.symlink_to(path.name)
-        os.replace(aside, root / "latest")
+        os.replace(aside, newest)
         return record
 
     @classmethod

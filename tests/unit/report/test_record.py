@@ -153,3 +153,10 @@ def test_a_damaged_experiment_is_named(tmp_path: Path, text: str, words: str) ->
     record = Record.create(tmp_path, "x", text, {})
     with pytest.raises(RequestError, match=rf"record: .*experiment.yaml .*{words}"):
         _ = record.experiment
+
+
+def test_latest_that_is_no_link_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(RequestError, match=r"latest is no link to the newest run; move it away"):
+        make(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
