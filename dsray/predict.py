@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ PRINTED = 20
 
 def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> pa.Table:
     """Predictions for each row of `file`: written to `out` as Parquet, or the first ones printed."""
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise RequestError(f"out: {out} is {'a folder' if out.is_dir() else 'in no folder that exists'}; give a file")
+    if out is not None:
+        _check_out(out)
     record = Record.open(run)
     predictor = Predictor(Artefact.load(record.path / "compressed"))
     schema = predictor.artefact.schema
@@ -46,13 +47,28 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
         right = np.array([a["label"] for a in answers])[target >= 0] == np.array(names)[target >= 0]
         console.print(f"{len(found):,} rows, accuracy {100 * right.mean():.1f} % on those with a known label")
     if out is not None:
-        aside = out.with_name(f".{out.name}.tmp")
-        pq.write_table(found, aside)
-        aside.replace(out)
+        _write(found, out)
         console.print(f"written to {out}")
     else:
         console.print(_shown(found))
     return found
+
+
+def _check_out(out: Path) -> None:
+    if not out.parent.is_dir():
+        raise RequestError(f"out: {out} is in no folder that exists; give a file")
+    if out.exists() and not out.is_file():
+        raise RequestError(f"out: {out} is {'a folder' if out.is_dir() else 'no plain file'}; give a file")
+
+
+def _write(found: pa.Table, out: Path) -> None:
+    aside = out.with_name(f".{out.name}-{os.getpid()}")
+    try:
+        pq.write_table(found, aside)
+        aside.replace(out)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise RequestError(f"out: cannot write {out} ({os.strerror(error.errno or 0)}); give another path") from None
 
 
 def _columns(table: pa.Table, schema) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]

@@ -53,6 +53,8 @@ def write_comparison(records: Sequence[Record], out: Path) -> Path:
     title = " and ".join(group.label for group in comparison.groups) if len(comparison.groups) < 3 else "comparison"
     foot = f"Made by dsray from {count(len(records), 'record')}."
     out = Path(out)
+    if out.exists() and not out.is_file():
+        raise RequestError(f"out: {out} is {'a folder' if out.is_dir() else 'no plain file'}; give an HTML file")
     aside = out.with_name(f".{out.name}-{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 from rich.console import Console
 from tiny import write_tiny_artefact
 
+from dsray.base import RequestError
 from dsray.data import DataConfig, prepare
 from dsray.predict import predict_file
 from dsray.report import Record
@@ -32,3 +35,15 @@ def test_images_of_a_folder_are_told_apart_by_their_names(images_only, tmp_path)
     assert pq.read_table(tmp_path / "out.parquet").column("file").to_pylist() == ["a.png", "b.png", "c.png"]
     predict_file(images_only, tmp_path / "c.png", None, Console(file=said))
     assert "c.png" in said.getvalue()
+
+
+def test_only_a_plain_file_is_replaced(images_only, tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe")
+    places = {"pipe": "is no plain file", ".": "is a folder", "a.png/x": "in no folder that exists"}
+    for name, words in places.items():
+        with pytest.raises(RequestError, match=rf"^out: .* {words}; give a file"):
+            predict_file(images_only, tmp_path / "a.png", tmp_path / name, Console(quiet=True))
+    assert (tmp_path / "pipe").is_fifo()
+    with pytest.raises(RequestError, match=r"^out: cannot write .* \(.+\); give another path"):
+        predict_file(images_only, tmp_path / "a.png", Path("/proc/x.parquet"), Console(quiet=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -138,3 +139,12 @@ def test_robust_accuracies_are_side_by_side_only_where_judged_alike(construct_re
         "robust_accuracy/epsilon 0.05, 300 rows",
         "robust_accuracy/epsilon 0.05, 20 rows",
     ]
+
+
+def test_only_a_plain_file_is_replaced(construct_record: Construct, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    records = [construct_record(), construct_record(seed=1)]
+    for name, words in (("pipe", "is no plain file"), ("runs", "is a folder")):
+        with pytest.raises(RequestError, match=rf"^out: .* {words}; give an HTML file"):
+            write_comparison(records, tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
