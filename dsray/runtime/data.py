@@ -14,6 +14,7 @@ import ray
 import ray.data
 
 from dsray.augment import AugmentConfig
+from dsray.base import RequestError
 from dsray.data import (
     DataConfig,
     Plan,
@@ -24,7 +25,7 @@ from dsray.data import (
     is_whole,
     load_tables,
 )
-from dsray.runtime.gather import Share, gather, prepare_block
+from dsray.runtime.gather import REFUSED, Share, gather, prepare_block
 from dsray.schema import Schema
 
 BLOCK_ROWS = 4096
@@ -56,7 +57,11 @@ def _prepare(tables: Mapping[str, pa.Table], schema: Schema) -> dict[str, pa.Tab
     """`prepare_table` of every split, in one execution."""
     blocks = [table.slice(i, BLOCK_ROWS) for table in tables.values() for i in range(0, len(table), BLOCK_ROWS)]
     dataset = _numbered(len(blocks), prepare_block, {"blocks": [ray.put(blocks)], "schema": schema}, idle_cpus(0))
-    whole = pa.concat_tables(ray.get(dataset.to_arrow_refs()))
+    parts = ray.get(dataset.to_arrow_refs())
+    for part in parts:
+        if REFUSED in part.column_names:
+            raise RequestError(part.column(REFUSED)[0].as_py())
+    whole = pa.concat_tables(parts)
     found, start = {}, 0
     for split, table in tables.items():
         found[split], start = whole.slice(start, len(table)), start + len(table)

@@ -9,10 +9,13 @@ import pyarrow as pa
 import ray
 
 from dsray.augment import AugmentConfig, augment
+from dsray.base import RequestError
 from dsray.data.pipeline import prepare_table
 from dsray.data.plan import Plan
 from dsray.data.prepared import Prepared
 from dsray.schema import Schema
+
+REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -46,5 +49,11 @@ def gather(
 
 
 def prepare_block(block: dict[str, Any], blocks: list[ray.ObjectRef], schema: Schema) -> pa.Table:
-    """Decoded and tokenised rows. block: `id` (1,), the number of one of the tables that `blocks` refers to."""
-    return prepare_table(ray.get(blocks[0])[int(block["id"][0])], schema)
+    """Decoded and tokenised rows. block: `id` (1,), the number of one of the tables that `blocks` refers to.
+
+    Rows that are refused give the sentence that says why: Ray Data would lose the error itself on its way.
+    """
+    try:
+        return prepare_table(ray.get(blocks[0])[int(block["id"][0])], schema)
+    except RequestError as error:
+        return pa.table({REFUSED: [str(error)]})

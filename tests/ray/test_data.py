@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from dsray.augment import AugmentConfig
 from dsray.data import Plan
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
+from dsray.steps.pictures import png_base64
 
 pytestmark = pytest.mark.ray
 OPERATIONS = [{"kind": "gaussian_noise", "sigma": 0.1}, {"kind": "shift", "pixels": 1, "chance": 0.5}]
@@ -68,3 +71,26 @@ def test_a_failing_operation_is_told_where_the_batches_are_taken(reference, plan
     worker = module.RayWorker(reference, EXPERIMENT, reports=False)
     with pytest.raises(OSError, match="the disk is full"):
         list(worker.batches(plan, 0, STEPS))
+
+
+def test_rows_that_are_refused_are_told_as_in_one_process(ray_session, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from dsray.base import RequestError
+    from dsray.data import DataConfig
+    from dsray.data import prepare as prepare_here
+    from dsray.runtime.data import prepare
+
+    good = png_base64(np.zeros((1, 4, 4)))
+    for split, last in (("train", base64.b64decode(good)), ("test", b"no image")):
+        rows = {"image": [base64.b64decode(good)] * 9 + [last], "label": ["a", "b"] * 5}
+        pq.write_table(pa.table(rows), tmp_path / f"{split}.parquet")
+    source = {"kind": "parquet", **{split: str(tmp_path / f"{split}.parquet") for split in ("train", "test")}}
+    config = DataConfig.model_validate({"source": source, "image": {"column": "image", "size": 4}, "label": "label"})
+    said = []
+    for place in (prepare_here, prepare):
+        with pytest.raises(RequestError, match="holds 8 bytes starting with b'no image'; needs whole PNG") as caught:
+            place(config, tmp_path / "cache")
+        said.append(str(caught.value))
+    assert said[0] == said[1]
