@@ -145,6 +145,7 @@ CASES = {
         r"data.source.train: 'no.parquet' does not exist",
     ),
     "not yaml": ("a: [", r"x.yaml, line 1 is not valid YAML"),
+    "a key that is a list": ("data: {source: digits}\n? [a]\n: b", r"x.yaml, line 2 is not valid YAML"),
     "not a mapping": ("[1]", r"must hold a mapping"),
 }
 
