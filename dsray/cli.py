@@ -147,7 +147,7 @@ def compare(
     comparison = compare_records(records)
     console().print(comparison_table(comparison))
     for note in comparison.notes:
-        console().print(note, markup=False, soft_wrap=True)
+        console().print(note, soft_wrap=True)
     if out is not None:
         console().print(f"written to {write_comparison(records, out)}", highlight=False)
 

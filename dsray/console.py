@@ -9,7 +9,10 @@ from rich.console import Console
 
 
 def console() -> Console:
-    """Standard output for people; warnings and log lines of libraries stay away from it."""
+    """Standard output for people, with names as they are: `[/b]` and `:x:` mean nothing.
+
+    Warnings and log lines of libraries stay away from it.
+    """
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False, emoji=False)

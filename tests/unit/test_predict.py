@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from rich.console import Console
 from tiny import write_tiny_artefact
 
 from dsray.base import RequestError
+from dsray.console import console
 from dsray.data import DataConfig, prepare
 from dsray.predict import predict_file
 from dsray.report import Record
@@ -35,6 +37,18 @@ def test_images_of_a_folder_are_told_apart_by_their_names(images_only, tmp_path)
     assert pq.read_table(tmp_path / "out.parquet").column("file").to_pylist() == ["a.png", "b.png", "c.png"]
     predict_file(images_only, tmp_path / "c.png", None, Console(file=said))
     assert "c.png" in said.getvalue()
+
+
+def test_names_are_printed_as_they_are(tmp_path, capsys):
+    """What rich would read as markup or as an emoji is part of a name."""
+    data = prepare(DataConfig.model_validate({"source": {"kind": "digits", "questions": False}}))
+    schema = data.schema.model_copy(update={"classes": tuple(f"[/b]:smile:{name}" for name in data.schema.classes)})
+    record = Record.create_at(tmp_path / "a[/b]", "name: x\n", {})
+    write_tiny_artefact(replace(data, schema=schema), record.path / "compressed", steps=2)
+    Image.new("L", (8, 8)).save(tmp_path / "a[b].png")
+    predict_file(record.path, tmp_path / "a[b].png", None, console())
+    said = capsys.readouterr().out
+    assert "a[b].png" in said and "[/b]:smile:" in said
 
 
 def test_only_a_plain_file_is_replaced(images_only, tmp_path):
