@@ -28,7 +28,7 @@ from dsray.report.progress import Progress
 from dsray.report.tensorboard import TensorBoardWriter
 from dsray.steps.attack import attack_step
 from dsray.steps.compress import compress_step
-from dsray.steps.evaluate import evaluate_step, instance
+from dsray.steps.evaluate import evaluate_step, example
 
 RUNS = Path("runs")
 _current: list[Path] = []
@@ -207,7 +207,7 @@ class _Run:
 
     def _answer(self, data: Prepared) -> None:
         """One request to the artefact: over HTTP through Ray Serve, or in this process with `--local`."""
-        request = instance(data, int(data.splits["test"][0]))
+        request = example(data)
         if self.placement.name == "ray":
             from dsray.runtime.serve import answer_once
 

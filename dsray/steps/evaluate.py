@@ -36,15 +36,17 @@ def evaluate_step(
         figures["test_accuracy_undefended"] = clean_figures(twin, data)[0]["test_accuracy"]
     record.update_metrics(figures)
     record.write_json("evaluation.json", _detail(data, model, found))
-    record.write_json("example.json", {"instances": [instance(data, int(data.splits["test"][0]))]})
+    record.write_json("example.json", {"instances": [example(data)]})
 
 
-def instance(data: Prepared, row: int) -> dict[str, Any]:
-    """One row as a request to the served model."""
-    columns, schema = data.gather(np.array([row])), data.schema
+def example(data: Prepared) -> dict[str, Any]:
+    """The first of the test rows that lack least, as a request to the served model."""
+    schema, rows = data.schema, data.splits["test"]
+    row = int(rows[sum(data.columns[f"present.{name}"][rows].astype(int) for name in schema.modalities).argmax()])
+    columns = data.gather(np.array([row]))
     found: dict[str, Any] = {}
     if schema.image:
-        found["image"] = png_base64(columns["image"][0])
+        found["image"] = png_base64(columns["image"][0]) if columns["present.image"][0] else None
     if schema.text:
         found["text"] = data.shown.column(schema.text.column)[row].as_py()
     return found
