@@ -46,6 +46,8 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
         found = found.append_column("target", pa.array(names))
         right = np.array([a["label"] for a in answers])[target >= 0] == np.array(names)[target >= 0]
         console.print(f"{len(found):,} rows, accuracy {100 * right.mean():.1f} % on those with a known label")
+    elif f"raw.{schema.label}" in table.column_names:
+        console.print(f"{len(found):,} rows, none with a known label in column '{schema.label}'")
     if out is not None:
         _write(found, out)
         console.print(f"written to {out}")

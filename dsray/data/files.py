@@ -10,7 +10,7 @@ import pyarrow.csv
 
 from dsray.base import RequestError, nearest
 from dsray.data.parquet import read_parquet
-from dsray.data.tables import holds_images, holds_text
+from dsray.data.tables import holds_images, holds_labels, holds_text
 from dsray.schema import Schema
 
 _IMAGES = (".png", ".jpg", ".jpeg")
@@ -108,6 +108,8 @@ def _checked(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
         if not holds(found):
             raise RequestError(f"'{path}': column '{part.column}' holds {found}; needs {what}")
     _once(table, schema.label, path)
+    if schema.label in table.column_names and not holds_labels(found := table.schema.field(schema.label).type):
+        raise RequestError(f"'{path}': column '{schema.label}' holds {found}; needs whole numbers, booleans or words")
     if not len(table):
         raise RequestError(f"'{path}' has no rows")
     return table

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dsray.base import RequestError
+from dsray.data.tables import holds_labels
 
 _MOST = 10_000
 
@@ -23,7 +24,7 @@ def class_names(column: pa.ChunkedArray, label: str) -> tuple[str, ...]:
     """The classes of the training rows: numbers in order of value, then words in order of letters."""
     if column.null_count:
         raise RequestError(f"data.label: column '{label}' is null in {column.null_count} training rows; remove them")
-    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
+    if not holds_labels(column.type):
         raise RequestError(f"data.label: column '{label}' holds {column.type}; needs whole numbers, booleans or words")
     names = pc.unique(as_names(column)).to_pylist()
     if pa.types.is_floating(column.type) and not _whole(column):

@@ -88,6 +88,12 @@ def holds_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
+def holds_labels(kind: pa.DataType) -> bool:
+    """Anything but nested values and bytes."""
+    bare = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return not (bare or pa.types.is_nested(kind))
+
+
 def hold_out(train: pa.Table, config: DataConfig, seed: int) -> tuple[pa.Table, pa.Table]:
     """(remaining training rows, held-out rows): `config.validation` of the rows, whole groups at a time.
 

@@ -51,6 +51,15 @@ def test_names_are_printed_as_they_are(tmp_path, capsys):
     assert "a[b].png" in said and "[/b]:smile:" in said
 
 
+def test_labels_that_name_no_class_are_told(images_only, tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    said = io.StringIO()
+    for label, words in (("3", "1 rows, accuracy"), ("three", "1 rows, none with a known label in column 'digit'")):
+        (tmp_path / "rows.csv").write_text(f"image,digit\na.png,{label}\n")
+        predict_file(images_only, tmp_path / "rows.csv", None, Console(file=said))
+        assert words in said.getvalue()
+
+
 def test_only_a_plain_file_is_replaced(images_only, tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     os.mkfifo(tmp_path / "pipe")

@@ -199,6 +199,10 @@ def test_refused_files(schema, small_table, png, tmp_path):
     assert refused("names.parquet").endswith("has no column 'note'; did you mean 'notes'?")
     assert refused("types.parquet").endswith("column 'note' holds int64; needs text")
     assert refused("none.parquet").endswith("has no rows")
+    for labels in (pa.array([[1], [2], [3]]), pa.array([b"\xff"] * 3), pa.array([b"\xff"] * 3, pa.large_binary())):
+        pq.write_table(table.set_column(2, "class", labels), tmp_path / "labels.parquet")
+        holds = pq.read_schema(tmp_path / "labels.parquet").field("class").type
+        assert refused("labels.parquet").endswith(f"'class' holds {holds}; needs whole numbers, booleans or words")
     text_only = schema.replace(image=None)
     with pytest.raises(RequestError, match="this model reads no image; give a Parquet or CSV file with column 'note'"):
         read_rows(tmp_path / "image.png", text_only)
