@@ -25,7 +25,6 @@ from dsray.compress.quantize import activations, quantize
 from dsray.compress.ranges import activation_ranges
 from dsray.compress.session import Answers, Session
 from dsray.compress.speed import Call, interleaved
-from dsray.models.depth import Depth
 from dsray.schema import Schema
 
 METHODS = {"minmax": False, "minmax averaged over batches": True}
@@ -130,12 +129,12 @@ def _best(model: nn.Module, graphs: _Graphs, rows: Rows, config: CompressConfig)
 @contextmanager
 def _every_block(model: nn.Module) -> Iterator[None]:
     """No row leaves at an exit."""
-    depth: Depth = model.depth  # type: ignore[assignment]
-    model.depth = replace(depth, threshold=2.0)  # type: ignore[assignment]
+    depth: Any = model.depth
+    model.depth = replace(depth, threshold=2.0)
     try:
         yield
     finally:
-        model.depth = depth  # type: ignore[assignment]
+        model.depth = depth
 
 
 def _passes(found: dict[str, float], config: CompressConfig) -> bool:

@@ -11,7 +11,7 @@ from dsray.attacks import perturb
 from dsray.batch import Batch, concatenate
 from dsray.compress import CompressConfig
 from dsray.compress.compress import Rows, compress
-from dsray.data import Prepared, to_batch
+from dsray.data import Prepared, known, to_batch
 from dsray.engine import RobustnessConfig
 from dsray.experiment import Experiment
 from dsray.judge import judged_rows, shards
@@ -29,12 +29,13 @@ def compress_step(
     placement: Placement,
 ) -> dict[str, Any]:
     """Write `compressed/` into the record; the gate looks at validation rows, test rows are only reported."""
+    split = {name: known(data, data.splits[name]) for name in ("validation", "test")}
     calibration = np.random.default_rng(key_of(experiment.seed, "calibration")).permutation(data.splits["train"])
     rows = Rows(
         calibration=to_batch(data.gather(calibration[: config.calibration_rows]), data.schema),
-        gate_clean=to_batch(data.gather(data.splits["validation"]), data.schema),
+        gate_clean=to_batch(data.gather(split["validation"]), data.schema),
         gate_adversarial=_adversarial("validation", experiment, data, model, placement),
-        test=to_batch(data.gather(data.splits["test"]), data.schema),
+        test=to_batch(data.gather(split["test"]), data.schema),
         test_adversarial=_adversarial("test", experiment, data, model, placement),
     )
     report = compress(model, data.schema, rows, config, record.path / "compressed")

@@ -10,17 +10,8 @@ from dsray.engine import RobustnessConfig
 from dsray.experiment import Experiment
 from dsray.judge import batches, judged_rows
 from dsray.placement import LocalPlacement
+from dsray.report import Record
 from dsray.steps.attack import attack_step
-
-
-class Kept:
-    """A record that keeps nothing."""
-
-    def write_json(self, name, tree):
-        pass
-
-    def update_metrics(self, figures):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +27,11 @@ def model(digits):
         (0.0, (0.0, 0.05), [(0.0, 20), (0.05, 8)]),
     ],
 )
-def test_the_curve_has_each_radius_once_and_says_its_rows(digits, model, epsilon, curve, expected):
+def test_the_curve_has_each_radius_once_and_says_its_rows(digits, model, tmp_path, epsilon, curve, expected):
     judge = RobustnessConfig(epsilon=epsilon, rows=20, curve=curve, curve_rows=8, attacks=(FgsmConfig(),))
     models = {"": model, "_undefended": model}
-    report = attack_step(Kept(), digits, judge, 0, models, LocalPlacement())
+    record = Record.create_at(tmp_path / "run", "name: x\n", {})
+    report = attack_step(record, digits, judge, 0, models, LocalPlacement())
     assert [(point["epsilon"], point["rows"]) for point in report["curve"]] == expected
     assert report["curve"][0]["robust_accuracy"] == report["clean_accuracy"]
     assert report["rows"] == 20
