@@ -48,18 +48,26 @@ def clean_figures(model: nn.Module, data: Prepared, split: str = "test") -> tupl
     return figures, found
 
 
-def judged_rows(data: Prepared, split: str, count: int) -> np.ndarray:
-    """The rows that robustness is judged on: the first `count`, of a fixed permutation of the split, that can be judged.
+def attackable(data: Prepared, split: str) -> np.ndarray:
+    """Those rows of the split that have an image to attack and a known class."""
+    if "image" not in data.schema.modalities:
+        return data.splits[split][:0]
+    rows = known(data, data.splits[split])
+    return rows[data.columns["present.image"][rows]]
 
-    Those have an image to attack and a known class. A RequestError where there is none.
+
+def judged_rows(data: Prepared, split: str, count: int) -> np.ndarray:
+    """The rows that robustness is judged on: the first `count` attackable ones of a fixed permutation of the split.
+
+    A RequestError where there is none.
     """
-    rows = np.random.default_rng(key_of("judge", split)).permutation(data.splits[split])
     if "image" not in data.schema.modalities:
         raise RequestError("adversarial: attacks perturb images; data.image is missing")
-    rows = known(data, rows[data.columns["present.image"][rows]])
-    if not len(rows):
+    found = attackable(data, split)
+    if not len(found):
         raise RequestError(f"adversarial: no row of the {split} split has an image and a known class to judge")
-    return np.sort(rows[:count])
+    rows = np.random.default_rng(key_of("judge", split)).permutation(data.splits[split])
+    return np.sort(rows[np.isin(rows, found)][:count])
 
 
 def shards(rows: np.ndarray) -> list[np.ndarray]:

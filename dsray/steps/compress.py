@@ -14,7 +14,7 @@ from dsray.compress.compress import Rows, compress
 from dsray.data import Prepared, known, to_batch
 from dsray.engine import RobustnessConfig
 from dsray.experiment import Experiment
-from dsray.judge import judged_rows, shards
+from dsray.judge import attackable, judged_rows, shards
 from dsray.noise import key_of
 from dsray.placement import Placement
 from dsray.report import Record
@@ -54,9 +54,9 @@ def _adversarial(
 ) -> Batch | None:
     """Rows of the split moved against the torch model by the first attack of the judgement, to its full strength.
 
-    Without an `adversarial` section the default judgement is used; None where there are no images to move.
+    Without an `adversarial` section the default judgement is used; None where there is no image to move.
     """
-    if "image" not in data.schema.modalities:
+    if not len(attackable(data, split)):
         return None
     judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
     rows = judged_rows(data, split, judge.rows)

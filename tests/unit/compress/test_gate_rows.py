@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -35,3 +37,11 @@ def test_without_images_there_is_nothing_to_attack(digits):
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
     only = type(digits)(**{**digits.__dict__, "schema": text})
     assert _adversarial("validation", experiment, only, ModelConfig().build(text), LocalPlacement()) is None
+
+
+def test_without_an_image_in_any_row_there_is_nothing_to_attack(digits):
+    absent = digits.columns["present.image"].copy()
+    absent[digits.splits["test"]] = False
+    none = replace(digits, columns={**digits.columns, "present.image": absent})
+    experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
+    assert _adversarial("test", experiment, none, ModelConfig().build(digits.schema), LocalPlacement()) is None
