@@ -73,6 +73,7 @@ def curves(comparison: Comparison) -> Section | None:
             _robust,
             Axis("robust accuracy", percent_of, low=0, high=1.0),
             Axis("epsilon"),
+            _different_attacks(comparison),
         ),
     ]
     return Section("curves", "Curves", columns(*drawn)) if any(drawn) else None
@@ -124,18 +125,32 @@ def _overlaid(
     points: Callable[[Record], list[tuple[float, float]]],
     y: Axis,
     x: Axis = STEP,
+    note: str = "",
 ) -> Html | None:
     series = [
         Series(group.label, points(record), _colour(i), dashed=i >= 6)
         for i, group in enumerate(comparison.groups)
         for record in group.records
     ]
-    return line_chart(title, series, x, y)
+    return line_chart(title, series, x, y, note)
 
 
 def _robust(record: Record) -> list[tuple[float, float]]:
     points = (record.read_json("attack.json") or {}).get("curve") or []
     return [(p["epsilon"], p["robust_accuracy"]) for p in points if p.get("robust_accuracy") is not None]
+
+
+def _different_attacks(comparison: Comparison) -> str:
+    """What each run's curve was judged by, where that is not the same for all."""
+    found = [
+        (record, (record.read_json("attack.json") or {}).get("attacks"))
+        for g in comparison.groups
+        for record in g.records
+    ]
+    judged = [(record.name, ", ".join(attacks)) for record, attacks in found if attacks]
+    if len({attacks for _, attacks in judged}) < 2:
+        return ""
+    return "judged by different attacks: " + "; ".join(f"{name} by {attacks}" for name, attacks in judged)
 
 
 def _labels(comparison: Comparison) -> list[str]:

@@ -148,3 +148,12 @@ def test_only_a_plain_file_is_replaced(construct_record: Construct, tmp_path: Pa
         with pytest.raises(RequestError, match=rf"^out: .* {words}; give an HTML file"):
             write_comparison(records, tmp_path / name)
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_robustness_curves_by_different_attacks_say_so(construct_record: Construct, tmp_path: Path) -> None:
+    records = [construct_record(seed=0), construct_record(seed=1)]
+    assert "judged by different attacks" not in write_comparison(records, tmp_path / "same.html").read_text()
+    weaker = {**(records[1].read_json("attack.json") or {}), "attacks": ["fgsm"]}
+    records[1].write_json("attack.json", weaker)
+    page = write_comparison(records, tmp_path / "other.html").read_text()
+    assert "judged by different attacks: quickstart by pgd-20, random_search; quickstart-2 by fgsm" in page
