@@ -44,6 +44,8 @@ def diagonal_fisher(
                 row = batch.select(slice(i, i + 1))  # type: ignore[arg-type]
                 exits = answers(row)
                 for number, logits in enumerate(exits, 1):
+                    if not logits.requires_grad:  # nothing before this exit is measured
+                        continue
                     log_p = logits.log_softmax(dim=-1)
                     label = _draw(log_p, row, seed) if kind == "true" else row.target
                     gradients = torch.autograd.grad(

@@ -51,6 +51,19 @@ def test_fisher_reaches_behind_the_exit_that_the_rows_take(digits):
     assert torch.allclose(fisher["head.linear.bias"], (gradient**2).mean(0) / 3, atol=1e-6)
 
 
+@pytest.mark.parametrize("learning", ["head", "exits.2", "trunk.blocks.1"])
+def test_fisher_counts_an_exit_that_nothing_measured_leads_to_as_zero(digits, learning):
+    torch.manual_seed(0)
+    model = ModelConfig().build(digits.schema)
+    batch = to_batch(digits.gather(digits.splits["train"][:4]), digits.schema)
+    whole = diagonal_fisher(model, [batch])
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(learning))
+    part = diagonal_fisher(model, [batch])
+    assert part.keys() == {name for name in whole if name.startswith(learning)}
+    assert all(torch.allclose(part[name], whole[name], atol=1e-7) for name in part)
+
+
 def test_the_penalty_is_half_f_times_the_square_of_the_way():
     model = nn.Linear(2, 1, bias=False)
     anchor = Anchor.of(model, {"weight": torch.tensor([[2.0, 0.5]])})
