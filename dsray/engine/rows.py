@@ -35,11 +35,17 @@ class RowFilter(Config):
             if self.column not in data.shown.column_names:
                 hint = nearest(self.column, data.shown.column_names)
                 raise RequestError(f"{field}.column: unknown column '{self.column}'; {hint}")
-            values = np.array([str(v) for v in data.shown.column(self.column).to_pylist()])
-            rows = rows[np.isin(values[rows], self.values)]
+            values = data.shown.column(self.column).to_pylist()
+            rows = rows[np.array([not _texts(value).isdisjoint(self.values) for value in values], bool)[rows]]
         if not len(rows):
             raise RequestError(f"{field}: no row of the {split} split passes the filter")
         return rows
+
+
+def _texts(value: object) -> set[str]:
+    """How a value may be written; a whole number is one also where nulls in some split made floats of the column."""
+    whole = isinstance(value, float) and value.is_integer()
+    return {str(value), str(int(value))} if whole else {str(value)}  # type: ignore[call-overload]
 
 
 class Replay(Config):

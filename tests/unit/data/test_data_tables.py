@@ -10,6 +10,7 @@ import pytest
 from dsray.base import RequestError
 from dsray.data import DataConfig, ParquetConfig, SourceConfig, load_tables, prepare
 from dsray.data.labels import class_names
+from dsray.engine.rows import RowFilter
 
 
 def refusal(section: dict) -> str:
@@ -181,6 +182,19 @@ def test_splits_whose_types_have_nothing_in_common(small):
         "data.source: column 'person' holds int64 in the train rows, int64 in the validation rows, string in the test "
         "rows; needs one type in all"
     )
+
+
+def test_whole_numbers_name_rows_also_where_nulls_of_another_split_made_floats_of_them(small):
+    def numbered(table, null):
+        site = [None if null and i == 0 else i % 2 for i in range(len(table))]
+        return table.append_column("site", pa.array(site, pa.float64() if null else pa.int64()))
+
+    rewrite(small, "train", lambda table: numbered(table, null=False))
+    rewrite(small, "test", lambda table: numbered(table, null=True))
+    data = prepare(DataConfig.model_validate({**small, "show": ["site"]}))
+    for value in ("1", "1.0"):
+        assert len(RowFilter(column="site", values=(value,)).select(data, "test")) == len(data.splits["test"]) // 2
+    assert len(RowFilter(column="site", values=("None",)).select(data, "test")) == 1
 
 
 def test_a_column_that_is_there_twice(small):
