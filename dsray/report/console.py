@@ -89,7 +89,7 @@ def _accuracies(record: Record) -> Table:
     attacked = f"under attack ({judged})" if judged else "under attack"
     rows.append((attacked, [metrics.get("robust_accuracy"), metrics.get("robust_accuracy_undefended"), None]))
     used = [i for i in range(3) if any(values[i] is not None for _, values in rows)]
-    headings = ("defended" if "robust_accuracy" in metrics else "model", "undefended", "int8")
+    headings = ("defended" if "mean_train_epsilon" in metrics else "model", "undefended", "int8")
     table = _table("Accuracy", *(headings[i] for i in used))
     for label, values in rows:
         if any(v is not None for v in values):

@@ -74,7 +74,7 @@ def _attacked(record: Record) -> list[Row]:
 
 
 def _heading(model: int, metrics: Mapping[str, float]) -> str:
-    return "this model" if model == 0 and "robust_accuracy" not in metrics else _MODELS[model][1]
+    return "this model" if model == 0 and "mean_train_epsilon" not in metrics else _MODELS[model][1]
 
 
 def _others(metrics: Mapping[str, float]) -> Html | None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from dsray.report.console import closing_table, next_commands
 from dsray.report.record import Record
+from dsray.report.sections.accuracy import accuracy
 
 
 def printed(record: Record) -> str:
@@ -43,6 +44,18 @@ def test_figures_of_a_whole_run(construct_record: Callable[..., Record]) -> None
     assert "train 29.3, attack 6.1, answer 3.2" in text
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_model_that_was_never_trained_under_attack_is_not_called_defended(
+    construct_record: Callable[..., Record],
+) -> None:
+    record = construct_record()
+    assert "defended" in printed(record) and ">defended</th>" in str(accuracy(record).body)
+    plain = {name: v for name, v in record.metrics.items() if name != "mean_train_epsilon" and "undef" not in name}
+    record.write_json("metrics.json", plain)
+    (record.path / "attack.json").unlink()  # which has the undefended twin
+    assert "robust_accuracy" in plain
+    assert "defended" not in printed(record) and "defended" not in str(accuracy(record).body)
 
 
 def test_a_record_with_nothing_yet(construct_record: Callable[..., Record]) -> None:
