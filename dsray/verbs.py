@@ -31,8 +31,8 @@ def attack_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool,
     A judgement by other terms than the experiment's own stands beside it; `metrics.json` keeps the experiment's own.
     """
     record, tree = _open(run, trust)
-    tree["adversarial"] = tree.get("adversarial") or {}
     own = Experiment.parse(tree).adversarial
+    tree["adversarial"] = tree.get("adversarial") or {}
     experiment = _changed(tree, [f"adversarial.{text}" for text in overrides], "judge.", "adversarial.judge.")
     judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
     with _placed(record, experiment, local) as (placement, data):
@@ -47,7 +47,8 @@ def attack_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool,
         f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %"
     )
     if not report["own"]:
-        console.print("kept in judgements.json; metrics.json keeps the judgement that the experiment names")
+        kept = "keeps the judgement that the experiment names" if own else "has none: the experiment names no judgement"
+        console.print(f"kept in judgements.json; metrics.json {kept}")
 
 
 def compress_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool, console: Console) -> None:

@@ -144,3 +144,12 @@ def test_a_judgement_that_no_experiment_names_is_no_figure_of_it(tmp_path):
     assert attack(tmp_path, "judge.rows=20", "judge.attacks=[fgsm]", "judge.curve=[]") == 0
     assert (tmp_path / "run" / "metrics.json").read_text() == before
     assert "under attack, epsilon 0.1, 20 rows" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_the_default_judgement_of_an_experiment_that_names_none_is_no_figure_of_it(tmp_path, capsys):
+    assert start(tmp_path) == 0
+    before = (tmp_path / "run" / "metrics.json").read_text()
+    assert attack(tmp_path) == 0
+    assert (tmp_path / "run" / "metrics.json").read_text() == before
+    assert "the experiment names no judgement" in " ".join(capsys.readouterr().out.split())
+    assert "under attack, epsilon 0.1, 300 rows" in (tmp_path / "run" / "report.html").read_text()
