@@ -120,16 +120,16 @@ class Experiment(Config):
 
     def stages(self, data: Prepared) -> list[Stage]:
         """The flat list of stages that the file stands for, with lengths in steps."""
-        stages = compile_stages(
+        for task in self.continual.tasks if self.continual else ():
+            for split in ("train", "validation"):
+                task.filter().select(data, split, f"continual.tasks.{task.name}")
+        return compile_stages(
             self.train,
             self.adversarial,
             self.finetune,
             self.continual,
-            lambda rows: len(rows.select(data, "train", "continual.tasks")),
+            lambda rows: len(rows.select(data, "train")),
         )
-        for task in self.continual.tasks if self.continual else ():
-            task.filter().select(data, "validation", f"continual.tasks.{task.name}")
-        return stages
 
     def undefended_stages(self, data: Prepared) -> list[Stage] | None:
         """The same steps without attacks, when the file asks for that baseline and there is an attack to leave out."""

@@ -213,6 +213,15 @@ def test_a_run_refuses_a_pattern_of_nothing_before_it_trains(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_task_without_rows_is_named(digits):
+    tasks = [
+        {"name": "words", "column": "question_kind", "values": ["digit"]},
+        {"name": "none", "column": "question_kind", "values": ["nothing"]},
+    ]
+    with pytest.raises(RequestError, match=r"^continual\.tasks\.none: no row of the train split passes the filter"):
+        Experiment.parse({**SMALL, "continual": {"tasks": tasks}}).stages(digits)
+
+
 def test_more_workers_than_cpus(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["check", str(write(tmp_path, SMALL)), "parallel.workers=64"])

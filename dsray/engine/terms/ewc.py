@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -21,7 +22,7 @@ class EwcConfig(TermConfig):
 
     def build(self) -> Term:
         def term(context: Context) -> Tensor:
-            rows = context.batch.target.new_zeros(len(context.batch), dtype=context.clean.logits.dtype)
+            rows = torch.zeros(len(context.batch), device=context.batch.device)
             if not context.anchors:
                 return rows
             return rows + self.strength * ewc_penalty(dict(context.model.named_parameters()), context.anchors)

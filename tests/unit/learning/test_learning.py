@@ -11,6 +11,8 @@ from torch import nn
 
 from dsray.batch import Batch
 from dsray.data import to_batch
+from dsray.engine.context import Context
+from dsray.engine.terms.ewc import EwcConfig
 from dsray.learning import Anchor, ReplayMemory, ewc_penalty, forgetting, retention, unfreezing_phases
 from dsray.models import ModelConfig
 from dsray.optim import Rates, diagonal_fisher
@@ -72,6 +74,19 @@ def test_the_penalty_is_half_f_times_the_square_of_the_way():
     assert float(ewc_penalty(dict(model.named_parameters()), [anchor, anchor]).detach()) == pytest.approx(
         2 * (1.0 + 1.0)
     )
+
+
+def test_the_term_is_the_penalty_for_each_row_and_asks_for_no_pass(digits):
+    model = nn.Linear(2, 1, bias=False)
+    anchor = Anchor.of(model, {"weight": torch.tensor([[2.0, 0.5]])})
+    with torch.no_grad():
+        model.weight += torch.tensor([[1.0, 2.0]])
+    batch = to_batch(digits.gather(digits.splits["train"][:3]), digits.schema)
+    term = EwcConfig(strength=10).build()
+    context = Context(model, batch, 0, anchors=[anchor])
+    assert term(context).tolist() == pytest.approx([20.0] * 3)
+    assert "clean" not in vars(context)
+    assert term(Context(model, batch, 0)).tolist() == [0.0] * 3
 
 
 def test_the_memory_shares_its_room():
