@@ -14,7 +14,8 @@ from dsray.noise import key_of
 class Plan:
     """The global batches of a stage: a pure function of the step, the same on any number of workers.
 
-    rows: the stage's row ids. memory: those of the replay memory, `replay_share` of each batch where there are any.
+    rows: the stage's row ids. memory: those of the replay memory. replayed: how many of each batch are
+    drawn from it where it holds any.
     """
 
     seed: int
@@ -22,11 +23,11 @@ class Plan:
     rows: np.ndarray
     batch: int
     memory: np.ndarray
-    replay_share: float
+    replayed: int
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Row ids and epochs (both (batch,) int64) of global batch `step`; replayed rows come last."""
-        old = round(self.batch * self.replay_share) if len(self.memory) else 0
+        old = self.replayed if len(self.memory) else 0
         rows, epochs = draw(self.seed, self.stage, self.rows, self.batch - old, step)
         if old:
             again, passes = draw(key_of(self.seed, "replay"), self.stage, self.memory, old, step)

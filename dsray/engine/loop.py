@@ -80,9 +80,9 @@ class _Loop:
         return True
 
     def _plan(self, stage: Stage, rows) -> Plan:  # type: ignore[no-untyped-def]
-        share = stage.replay.share if stage.replay else 0.0
+        replayed = stage.replay.rows(stage.batch) if stage.replay else 0
         memory = self.state.memory.rows if stage.replay else self.state.memory.rows[:0]
-        return Plan(self.seed, stage.name, rows, stage.batch, memory, share)
+        return Plan(self.seed, stage.name, rows, stage.batch, memory, replayed)
 
     def _steps(self, stage: Stage, regime: Regime, plan: Plan) -> str | None:
         """Train to the end of the stage; returns why it ended, None when asked to stop in the middle."""

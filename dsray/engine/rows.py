@@ -54,5 +54,5 @@ class Replay(Config):
     share: float = Field(0.5, gt=0, lt=1, description="share of each batch")
 
     def rows(self, batch: int) -> int:
-        """Replayed rows of a global batch, as `Plan` draws them; the others are new."""
+        """Replayed rows of a global batch of `batch` rows; the others are new."""
         return round(batch * self.share)

@@ -85,7 +85,7 @@ class RayPlacement:
 
 def _first_batch(reference: ray.ObjectRef, experiment: Experiment, data: Prepared) -> None:
     """Bring Ray Data's processes up while those of Ray Train start."""
-    plan = Plan(experiment.seed, "warm-up", data.splits["train"], experiment.train.batch, data.splits["train"][:0], 0.0)
+    plan = Plan(experiment.seed, "warm-up", data.splits["train"], experiment.train.batch, data.splits["train"][:0], 0)
     environment = train_environment()
     with suppress(Exception):  # what fails here fails again where it is needed, and is told there
         next(augmented(reference, experiment.augment, plan, 0, 1, 0, 1, experiment.seed, runtime_env=environment))

@@ -32,7 +32,7 @@ def reference(ray_session, digits):
 @pytest.fixture(scope="module")
 def plan(digits):
     rows, memory = digits.splits["train"], digits.splits["train"][:50]
-    return Plan(3, "stage", rows, 99, memory, 0.25)
+    return Plan(3, "stage", rows, 99, memory, 25)
 
 
 @pytest.fixture(scope="module")

@@ -148,7 +148,7 @@ def test_adversarial_losses_fall(digits, loss, share):
 
 
 def test_global_batches_do_not_depend_on_the_number_of_workers(digits):
-    plan = Plan(0, "clean", digits.splits["train"], 32, np.arange(10), 0.25)
+    plan = Plan(0, "clean", digits.splits["train"], 32, np.arange(10), 8)
     for step in (0, 1, 117, 118, 400):
         rows, epochs = plan(step)
         assert len(rows) == 32
@@ -165,7 +165,7 @@ def test_an_epoch_shows_each_new_row_once_whatever_is_replayed(digits, share):
     x = experiment(train={"epochs": 1, "batch": 32}, adversarial={"stages": [stage]}, continual=continual)
     for compiled in x.stages(digits)[2:]:
         rows = compiled.rows.select(digits, "train")
-        plan = Plan(0, compiled.name, rows, 32, digits.splits["validation"][:3], share)
+        plan = Plan(0, compiled.name, rows, 32, digits.splits["validation"][:3], round(32 * share))
         drawn = np.concatenate([plan(step)[0] for step in range(compiled.steps)])
         times = np.bincount(drawn, minlength=len(digits))[rows]
         epochs = 2 if compiled.perturb else 1
@@ -247,7 +247,7 @@ def test_replayed_rows_are_attacked_in_the_same_share_as_new_ones(digits, batch,
     state.memory.size = 30
     state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
     second = x.stages(digits)[-1]
-    plan = Plan(0, second.name, second.rows.select(digits, "train"), batch, state.memory.rows, replay)
+    plan = Plan(0, second.name, second.rows.select(digits, "train"), batch, state.memory.rows, round(batch * replay))
     replayed = np.isin(plan(0)[0], state.memory.rows)
     assert replayed.sum() == second.replay.rows(batch)
     found = []
