@@ -53,7 +53,10 @@ class DataConfig(Config):
     text: TextColumn | None = Field(None, description="the text input; null: none")
     label: str = Field("", description="column that holds the class")
     validation: float = Field(
-        0.1, gt=0, lt=1, description="share of the training rows held out where the source has no validation split"
+        0.1,
+        gt=0,
+        lt=1,
+        description="share of the training rows, and of each class, held out where the source has no validation split",
     )
     group: str | None = Field(
         None, description="column: rows that share its value are never divided between training and validation"

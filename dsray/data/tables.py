@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 
 from dsray.base import RequestError, nearest
 from dsray.data.config import DataConfig
+from dsray.data.holdout import hold_out
 from dsray.data.source import SPLITS
-from dsray.noise import key_of
 
 
 def load_tables(config: DataConfig, seed: int = 0) -> dict[str, pa.Table]:
@@ -66,6 +65,8 @@ def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
             raise RequestError(f"{field}: the {split} rows have {times} columns '{name}'; rename all but one")
     if "data.group" in named and pa.types.is_nested(found := table.schema.field(config.group).type):
         raise RequestError(f"data.group: '{config.group}' holds {found}; needs numbers or text")
+    if not holds_labels(found := table.schema.field(config.label).type):
+        raise RequestError(f"data.label: column '{config.label}' holds {found}; needs whole numbers, booleans or words")
     if config.image is not None and not holds_images(table.schema.field(config.image.column).type):
         found = table.schema.field(config.image.column).type
         raise RequestError(f"data.image.column: '{config.image.column}' holds {found}; needs PNG or JPEG bytes")
@@ -92,25 +93,3 @@ def holds_labels(kind: pa.DataType) -> bool:
     """Anything but nested values and bytes."""
     bare = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
     return not (bare or pa.types.is_nested(kind))
-
-
-def hold_out(train: pa.Table, config: DataConfig, seed: int) -> tuple[pa.Table, pa.Table]:
-    """(remaining training rows, held-out rows): `config.validation` of the rows, whole groups at a time.
-
-    The rows of both keep their order.
-    """
-    groups = np.arange(len(train))
-    if config.group is not None:
-        column = train.column(config.group)
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        groups = column.combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy()
-    sizes = np.bincount(groups)
-    if len(sizes) < 2:
-        what = f"column '{config.group}' has one value only" if config.group else f"{len(train)} training row"
-        raise RequestError(f"data.{'group' if config.group else 'source'}: {what}; nothing can be held out")
-    order = np.random.default_rng([seed, key_of("validation")]).permutation(len(sizes))
-    before = np.cumsum(sizes[order]) - sizes[order]
-    chosen = order[:-1][before[:-1] < config.validation * len(train)]
-    held = np.isin(groups, chosen)
-    return train.filter(pa.array(~held)), train.filter(pa.array(held))
