@@ -28,7 +28,9 @@ def plan(experiment: Experiment) -> RenderableType:
         from dsray.tuning.space import check_space  # the search's libraries, which other files do not need
 
         check_space(experiment, data)
-    parts: list[RenderableType] = [Text(experiment.name, style="bold"), _rows(data), Text("")]
+    parts: list[RenderableType] = [Text(experiment.name, style="bold"), _rows(data), Text(""), _counts(data), Text("")]
+    if data.notes:
+        parts += [*(Text(note) for note in data.notes), Text("")]
     parts += [_parameters(counts, active), Text(""), _stages(stages, names), Text("")]
     parts.append(_facts(experiment, data, counts["total"], stages))
     return Group(*parts)
@@ -42,6 +44,16 @@ def _rows(data: Prepared) -> Table:
         names = data.schema.classes
         balance = f"{names[rare]} {counts[rare]:,}, {names[common]} {counts[common]:,}"
         table.add_row(split, f"{len(rows):,}", str(int((counts > 0).sum())), balance)
+    return table
+
+
+def _counts(data: Prepared) -> Table:
+    """Rows with something missing, cut or unknown, of each input and split; zeros tell that it was counted."""
+    table = Table("input", "what", *data.splits, box=None, pad_edge=False)
+    for name, whats in data.counts["train"].items():
+        for what in whats:
+            found = [(data.counts[split][name][what], len(rows)) for split, rows in data.splits.items()]
+            table.add_row(name, what, *(f"{n:,} ({n / rows:.1%})" if n else "0" for n, rows in found))
     return table
 
 

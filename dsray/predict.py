@@ -15,6 +15,7 @@ from dsray.base import RequestError
 from dsray.compress import Artefact
 from dsray.data import prepare_table, read_rows
 from dsray.data.collate import unit_range
+from dsray.data.counts import count_rows, lines
 from dsray.data.prepared import assemble_columns
 from dsray.report import Record
 from dsray.serving import Predictor
@@ -30,6 +31,8 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
     predictor = Predictor(Artefact.load(record.path / "compressed"))
     schema = predictor.artefact.schema
     table = prepare_table(read_rows(file, schema), schema)
+    for line in lines({"": count_rows(table, schema)}, {"": len(table)}):
+        console.print(line, soft_wrap=True)
     answers = predictor.answer(_columns(table, schema), len(table))
     of_image = {"file": table.column("raw.file")} if "raw.file" in table.column_names else {}
     found = pa.table(

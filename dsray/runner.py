@@ -17,6 +17,7 @@ from torch import nn
 from dsray.base import RequestError
 from dsray.checks import check_experiment
 from dsray.data import Prepared, known
+from dsray.data.counts import lines
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
 from dsray.placement import LocalPlacement, Placement, trainings
@@ -119,6 +120,8 @@ class _Run:
             data = self.placement.prepare(self.experiment.data, self.record.path.parent / ".cache")
             check_experiment(self.experiment, data)
             self._describe(data)
+        for line in (*lines(data.counts, {split: len(rows) for split, rows in data.splits.items()}), *data.notes):
+            self.progress.say(line)
         if trainings(self.experiment, data, self.record.path):
             self.placement.check_device(self.experiment.parallel)
             self.record.set_step("train", "running")  # also when it was done: a checkpoint gives the model back
@@ -172,6 +175,8 @@ class _Run:
             "rows": {split: len(rows) for split, rows in data.splits.items()},
             "known": {split: len(known(data, rows)) for split, rows in data.splits.items()},
             "source": self.experiment.data.source.kind,
+            "counts": data.counts,
+            "notes": list(data.notes),
         }
         self.record.write_json("manifest.json", manifest)
 

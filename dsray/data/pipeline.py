@@ -48,7 +48,8 @@ def prepare_table(table: pa.Table, schema: Schema) -> pa.Table:
     """Decode, resize, tokenise and encode the label of any block of rows; the rows keep their order.
 
     Adds `image` (fixed-size list uint8: channel, height, width), `text` (fixed-size list int64), `present.image`,
-    `present.text` (bool) and `target` (int64). The columns of `table` are kept as `raw.NAME`, but for the image.
+    `present.text` (bool), `target` (int64) and what `dsray.data.counts` counts. The columns of `table` are kept as
+    `raw.NAME`, but for the image.
     """
     table = table.rename_columns([f"raw.{name}" for name in table.column_names])
     if schema.image is not None:

@@ -11,7 +11,7 @@ from dsray.data.pipeline import fit_schema, prepare_blocks
 from dsray.data.prepared import Prepared, assemble, is_whole
 from dsray.data.tables import load_tables
 
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever the code gives other prepared rows for the same source and configuration."""
 
 

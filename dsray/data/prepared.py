@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 from dsray.base import RequestError, RunFailure
 from dsray.data.collate import unit_range
 from dsray.data.config import DataConfig
+from dsray.data.counts import Counts, count_rows
 from dsray.data.source import SPLITS
 from dsray.schema import Schema
 
@@ -32,6 +34,8 @@ class Prepared:
         `present.text` (rows,) bool, `target` (rows,) int64, -1 where the class is unknown.
     splits: `train`, `validation`, `test` -> ascending row ids int64.
     shown: the columns kept for reports, and the raw text; a row per row id.
+    counts: split -> input or `label` -> what (missing, cut, unknown, ...) -> rows of which it is true; zeros included.
+    notes: sentences about the data that a user should know before believing a figure.
     """
 
     columns: dict[str, np.ndarray]
@@ -39,6 +43,8 @@ class Prepared:
     schema: Schema
     fingerprint: str
     shown: pa.Table
+    counts: dict[str, Counts] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns["target"])
@@ -64,6 +70,8 @@ class Prepared:
                 "fingerprint": self.fingerprint,
                 "schema": self.schema.model_dump(mode="json"),
                 "splits": {split: len(rows) for split, rows in self.splits.items()},
+                "counts": self.counts,
+                "notes": self.notes,
                 "bytes": {name: (aside / name).stat().st_size for name in (_ROWS, _SHOWN)},
             }
             (aside / _ABOUT).write_text(json.dumps(about))
@@ -85,7 +93,8 @@ class Prepared:
             columns["image"] = columns["image"].reshape(shape)
         for name in schema.modalities:
             columns[f"present.{name}"] = columns[f"present.{name}"].view(np.bool_)
-        return cls(columns, _positions(about["splits"]), schema, about["fingerprint"], _read(folder / _SHOWN))
+        splits, shown = _positions(about["splits"]), _read(folder / _SHOWN)
+        return cls(columns, splits, schema, about["fingerprint"], shown, about["counts"], tuple(about["notes"]))
 
 
 def known(data: Prepared, rows: np.ndarray) -> np.ndarray:
@@ -102,14 +111,17 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
-def assemble(schema: Schema, tables: dict[str, pa.Table], config: DataConfig, fingerprint: str) -> Prepared:
+def assemble(
+    schema: Schema, tables: dict[str, pa.Table], config: DataConfig, fingerprint: str, notes: Sequence[str] = ()
+) -> Prepared:
     """The splits that `prepare_table` made, under one numbering of the rows."""
+    counts = {split: count_rows(tables[split], schema) for split in SPLITS}
     table = pa.concat_tables([tables[split] for split in SPLITS]).combine_chunks()
     columns = assemble_columns(table, schema)
     kept = list(dict.fromkeys([*([schema.text.column] if schema.text else []), *config.show]))
     shown = table.select([f"raw.{name}" for name in kept]).rename_columns(kept)
     splits = _positions({split: len(tables[split]) for split in SPLITS})
-    data = Prepared(columns, splits, schema, fingerprint, shown)
+    data = Prepared(columns, splits, schema, fingerprint, shown, counts, tuple(notes))
     for split, rows in splits.items():
         if not len(known(data, rows)):
             some = ", ".join(map(repr, schema.classes[:5])) + (", ..." if len(schema.classes) > 5 else "")

@@ -78,6 +78,11 @@ class Progress:
             text.rstrip()
             self._console.print(text, highlight=False, soft_wrap=True)
 
+    def say(self, text: str) -> None:
+        """A line that stays, indented below the phase that it is about."""
+        with self._lock:
+            self._console.print(Text(f"  {text}"), highlight=False, soft_wrap=True)
+
     def words(self) -> str:
         """The line as plain words: stage, step, time left, loss, epsilon, validation accuracy, rows/s."""
         return "  ".join([self._name or "", *self._figures()])

@@ -7,6 +7,7 @@ from dsray.report.sections.accuracy import accuracy
 from dsray.report.sections.calibration import calibration
 from dsray.report.sections.compression import compression
 from dsray.report.sections.confusion import confusion
+from dsray.report.sections.data import data
 from dsray.report.sections.examples import examples
 from dsray.report.sections.experiment import experiment
 from dsray.report.sections.robustness import robustness
@@ -18,6 +19,7 @@ from dsray.report.sections.tuning import tuning
 
 SECTIONS: tuple[Callable[[Record], Section | None], ...] = (
     accuracy,
+    data,
     training,
     robustness,
     routing,

@@ -15,7 +15,7 @@ import pytest
 from dsray.report.html import write_report
 from dsray.report.record import Record
 
-ALWAYS = {"experiment"}
+ALWAYS = {"experiment", "data"}
 NEEDS = {
     "metrics.json": {"accuracy"},
     "timings.json": {"time"},
@@ -165,7 +165,7 @@ def test_a_failed_run_says_so_first(construct_record: Callable[..., Record]) -> 
     record.fail("worker 1 lost")
     _, page = report(record)
     assert "The run failed: worker 1 lost" in page.text
-    assert page.sections == {"training", "experiment"}
+    assert page.sections == ALWAYS | {"training"}
 
 
 def test_hundred_classes_are_listed_with_the_worst_pairs(construct_record: Callable[..., Record]) -> None:
