@@ -80,7 +80,7 @@ def _check_other_losses(config: AttackConfig, model: nn.Module, batch: Batch) ->
 
 
 def check_operation(config: OperationConfig) -> None:
-    """Rows, dtypes, shapes and range kept; repeatable; a row's result depends on row and epoch alone."""
+    """Rows, dtypes, shapes and range kept; repeatable; a row's result depends on seed, stage, row and epoch alone."""
     check_round_trip(config)
     rng = np.random.default_rng(0)
     columns = {
@@ -91,8 +91,8 @@ def check_operation(config: OperationConfig) -> None:
         "epoch": np.arange(16) % 2,
     }
     operation = config.build()
-    first = augment(dict(columns), [operation], 7)
-    again = augment(dict(columns), [operation], 7)
+    first = augment(dict(columns), [operation], 7, "stage")
+    again = augment(dict(columns), [operation], 7, "stage")
     for name, values in columns.items():
         assert first[name].shape == values.shape, f"{name} changed its shape"
         assert first[name].dtype == values.dtype, f"{name} changed its dtype"
@@ -101,7 +101,7 @@ def check_operation(config: OperationConfig) -> None:
     absent = np.logical_not(columns["present.image"])
     assert np.array_equal(first["image"][absent], columns["image"][absent]), "an absent image was changed"
     part = np.array([9, 3, 14])
-    alone = augment({k: v[part] for k, v in columns.items()}, [operation], 7)
+    alone = augment({k: v[part] for k, v in columns.items()}, [operation], 7, "stage")
     assert np.array_equal(alone["image"], first["image"][part]), "a row's result depends on its company"
 
 

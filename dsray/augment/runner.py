@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from dsray.protocols import Columns, Operation
 
 
-def augment(columns: Columns, operations: Sequence[Operation], seed: int) -> Columns:
-    """The columns after every operation in turn; a pure function of seed, row and epoch, whatever the company.
+def augment(columns: Columns, operations: Sequence[Operation], seed: int, stage: str) -> Columns:
+    """The columns after every operation in turn; a pure function of seed, stage, row and epoch, whatever the company.
 
     Columns, types, shapes and row ids stay; missing modalities stay untouched; images stay in [0, 1].
     An operation that breaks any of it is a RunFailure that names it.
@@ -24,7 +24,7 @@ def augment(columns: Columns, operations: Sequence[Operation], seed: int) -> Col
         kind = type(getattr(operation, "operation", operation)).__name__
         name = f"augment.operations.{index} ({kind})"
         given = _read_only(columns)
-        changed = operation(dict(given), key_of(seed, index, kind))
+        changed = operation(dict(given), key_of(seed, stage, index, kind))
         _check(given, changed, name)
         columns = {
             column: old if changed[column] is given[column] else _value(column, columns, changed[column], name)

@@ -144,7 +144,7 @@ class _Loop:
 
     def _border(self, stage: Stage, event: str, actions: Sequence[ActionConfig], rows, **extra) -> None:  # type: ignore[no-untyped-def]
         self.execution.gather(self.state)
-        border = Border(self.state, self.worker.data, rows, self.seed)
+        border = Border(self.state, self.worker.data, rows, self.seed, stage.name)
         for action in actions:
             extra |= action.act(border)
         self.worker.report(self._line("stage", stage) | {"event": event} | extra)

@@ -41,17 +41,18 @@ class Regime:
             model,
             batch,
             state.step,
-            perturbation=self._perturbation(model, state.step, state.global_step) if self.epsilon else None,
+            perturbation=self._perturbation(model, state.step) if self.epsilon else None,
             climbs_divergence=bool(self.stage.perturb and self.stage.perturb.climbs == "clean_divergence"),
             anchors=state.anchors,
         )
 
-    def _perturbation(self, model: nn.Module, step: int, global_step: int) -> Perturbation:
+    def _perturbation(self, model: nn.Module, step: int) -> Perturbation:
+        seed = key_of(self.seed, "perturb", self.stage.name)
+
         def perturbed(epsilon: float, batch: Batch, clean: Tensor | None) -> Batch:
             rows = self.attacked.to(batch.device)
             if epsilon == 0 or self.attack is None or len(rows) == 0:
                 return batch
-            seed = key_of(self.seed, "perturb", global_step)
             loss = None if clean is None else divergence(clean[rows])
             moved = perturb(self.attack, model, batch.select(rows), epsilon, loss=loss, seed=seed)
             return batch.with_input("image", batch.inputs["image"].index_copy(0, rows, moved.inputs["image"]))

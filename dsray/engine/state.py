@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dsray.base import RequestError
 from dsray.learning import Anchor, ReplayMemory
+from dsray.noise import VERSION as NOISE
 from dsray.optim import load_named_state, named_state
 
 
@@ -51,11 +53,20 @@ class TrainState:
             "anchors": len(self.anchors),
             "memory": {"size": self.memory.size, "tasks": [t.tolist() for t in self.memory.tasks]},
             "task_accuracy": self.task_accuracy,
+            "noise": NOISE,
         }
         return tensors, plain
 
     def load_state_dict(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
-        """Put back what `state_dict` gave; the optimiser is filled when its stage builds it."""
+        """Put back what `state_dict` gave; the optimiser is filled when its stage builds it.
+
+        A RequestError for the state of a training whose rows were drawn with other noise than this version's.
+        """
+        if plain.get("noise") != NOISE:
+            raise RequestError(
+                "resume: this training began with the noise of another version of dsray (0.1), and going on would mix "
+                "the two; finish it with that version, or begin a new record"
+            )
         self.model.load_state_dict(_under(tensors, "model/"))
         device = next(self.model.parameters()).device
         self.optimizer_memory = _under(tensors, "optimizer/")

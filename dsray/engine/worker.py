@@ -73,7 +73,7 @@ class LocalWorker:
         for step in range(first, last):
             rows, epochs = plan(step)
             columns = self.data.gather(rows[self.rank :: self.size], epochs[self.rank :: self.size])
-            yield to_batch(augment(columns, self.operations, self.seed), self.data.schema).to(self.device)
+            yield to_batch(augment(columns, self.operations, self.seed, plan.stage), self.data.schema).to(self.device)
 
     def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
         if self.log:

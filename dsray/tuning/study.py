@@ -11,6 +11,7 @@ from optuna.trial import FixedTrial, FrozenTrial, Trial, TrialState
 
 from dsray.base import RequestError
 from dsray.experiment import Experiment
+from dsray.noise import VERSION as NOISE
 from dsray.noise import key_of
 from dsray.tuning.space import drawn, own_parameters, sweep_of
 
@@ -37,7 +38,13 @@ class Study:
         self._study = optuna.create_study(storage=storage, study_name=NAME, direction="maximize", load_if_exists=True)
         self._own = own_parameters(experiment)
         if not self._study.get_trials():
+            self._study.set_user_attr("noise", NOISE)
             self._study.enqueue_trial({name: v for found in self._own.values() for name, v in found.items()})
+        elif self.left() and self._study.user_attrs.get("noise") != NOISE:
+            raise RequestError(
+                f"resume: the trials in {folder} were trained with the noise of another version of dsray (0.1), and "
+                "their values do not compare with new ones; finish the sweep with that version, or begin a new record"
+            )
         self._running: dict[int, Trial] = {}
         self._interrupted = [t for t in self._study.get_trials() if t.state == TrialState.RUNNING]
 

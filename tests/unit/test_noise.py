@@ -59,7 +59,8 @@ def test_torch_gives_the_bits_of_numpy(key):
 
 def test_the_numbers_stay_what_they_are():
     """A change here changes every experiment that was ever recorded."""
-    assert key_of(0, "a", 1) == 10443419574614846231
+    assert key_of(0, "a", 1) == 14005037134226950017
+    assert key_of("validation") == 9373788246945591684
     assert uniform(1, np.array([2]), np.array([3]), (2,)).tolist() == [[0.6152974963188171, 0.2736055254936218]]
 
 
@@ -68,3 +69,18 @@ def test_keys_differ_with_each_part():
     assert len(keys) == 20 * 3 * 20
     assert all(0 <= key < 2**64 for key in keys)
     assert key_of(-1) == key_of(2**64 - 1)
+
+
+def test_the_parts_of_a_key_are_kept_apart():
+    keys = [key_of(*parts) for parts in (("ab", "c"), ("a", "bc"), ("abc",), ("", "abc"), ("abc", ""), ("a", "b", "c"))]
+    keys += [
+        key_of(3, "a"),
+        key_of(3, 97),
+        key_of("a"),
+        key_of(97),
+        key_of(0),
+        key_of(""),
+        key_of("", ""),
+        key_of(0, 0),
+    ]
+    assert len(set(keys)) == len(keys)

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Border:
-    """The state at the border, the data, and the training rows of the stage."""
+    """The state at the border, the data, the training rows of the stage and its name, which its draws belong to."""
 
     state: TrainState
     data: Prepared
     rows: np.ndarray
     seed: int
+    stage: str
 
     def batches(self, rows: np.ndarray, size: int = 256) -> Iterator[Batch]:
         """Clean batches of the given rows on the model's device."""

@@ -23,8 +23,9 @@ class ConsolidateConfig(ActionConfig):
     fisher: FisherKind = Field("true", description="labels drawn from the model (true) or given (empirical)")
 
     def act(self, border: Border) -> dict[str, Any]:
-        rng = np.random.default_rng(key_of(border.seed, "consolidate", border.state.global_step))
-        rows = np.sort(rng.choice(border.rows, min(self.rows, len(border.rows)), replace=False))
-        fisher = diagonal_fisher(border.state.model, border.batches(rows), kind=self.fisher, seed=border.seed)
+        seed = key_of(border.seed, "consolidate", border.stage)
+        chosen = np.random.default_rng(seed).choice(border.rows, min(self.rows, len(border.rows)), replace=False)
+        rows = np.sort(chosen)
+        fisher = diagonal_fisher(border.state.model, border.batches(rows), kind=self.fisher, seed=seed)
         border.state.anchors.append(Anchor.of(border.state.model, fisher))
         return {"anchors": len(border.state.anchors), "fisher_rows": len(rows)}

@@ -27,8 +27,8 @@ def columns_of(rows: int, *, shape: tuple[int, ...] = (1, 8, 8), epoch: int = 0,
     }
 
 
-def run(config: OperationConfig, columns: dict, seed: int = 3) -> dict:
-    return augment(columns, [config.build()], seed)
+def run(config: OperationConfig, columns: dict, seed: int = 3, stage: str = "clean") -> dict:
+    return augment(columns, [config.build()], seed, stage)
 
 
 @each
@@ -62,10 +62,11 @@ def test_a_row_gets_the_same_in_any_company(config):
 
 
 @each
-def test_each_epoch_and_each_seed_draw_anew(config):
+def test_each_epoch_each_seed_and_each_stage_draw_anew(config):
     first = run(config, columns_of(50))["image"]
     assert np.array_equal(first, run(config, columns_of(50))["image"])
-    for other in (run(config, columns_of(50, epoch=1)), run(config, columns_of(50), seed=4)):
+    others = run(config, columns_of(50), seed=4), run(config, columns_of(50), stage="pgd")
+    for other in (run(config, columns_of(50, epoch=1)), *others):
         same = (other["image"] == first).all(axis=(1, 2, 3)).mean()
         assert same < 0.6
 
@@ -73,9 +74,9 @@ def test_each_epoch_and_each_seed_draw_anew(config):
 @each
 def test_two_of_a_kind_draw_apart(config):
     columns = columns_of(200)
-    once = augment(columns, [config.build()], 0)["image"]
-    second = augment({**columns, "image": once}, [config.build()], 0)["image"]
-    assert not np.array_equal(augment(columns, [config.build()] * 2, 0)["image"], second)
+    once = augment(columns, [config.build()], 0, "clean")["image"]
+    second = augment({**columns, "image": once}, [config.build()], 0, "clean")["image"]
+    assert not np.array_equal(augment(columns, [config.build()] * 2, 0, "clean")["image"], second)
 
 
 @each
@@ -106,7 +107,7 @@ def test_a_hundred_thousand_small_images_a_second(config):
     times = []
     for _ in range(5):
         start = time.thread_time()
-        augment(columns, operation, 0)
+        augment(columns, operation, 0, "clean")
         times.append(time.thread_time() - start)
     assert 4096 / min(times) >= 100_000
 

@@ -29,12 +29,12 @@ class Brightness:
 
 
 def test_images_are_clipped_to_the_unit_range():
-    assert (augment(columns_of(), [Brightness(3)], 0)["image"] == 1).all()
-    assert (augment(columns_of(), [Brightness(-3)], 0)["image"] == 0).all()
+    assert (augment(columns_of(), [Brightness(3)], 0, "clean")["image"] == 1).all()
+    assert (augment(columns_of(), [Brightness(-3)], 0, "clean")["image"] == 0).all()
 
 
 def test_operations_run_in_order():
-    columns = augment(columns_of(), [Brightness(3), Brightness(-0.25)], 0)
+    columns = augment(columns_of(), [Brightness(3), Brightness(-0.25)], 0, "clean")
     assert (columns["image"] == 0.75).all()
 
 
@@ -54,7 +54,7 @@ def test_operations_run_in_order():
 )
 def test_broken_promises_name_the_operation(operation, words):
     with pytest.raises(RunFailure, match=words) as caught:
-        augment(columns_of(), [Brightness(0), operation], 0)
+        augment(columns_of(), [Brightness(0), operation], 0, "clean")
     assert str(caught.value).startswith(f"augment.operations.1 ({type(operation).__name__}): ")
 
 
@@ -64,7 +64,7 @@ def test_writing_into_the_columns_is_not_possible():
         return columns
 
     with pytest.raises(ValueError, match="read-only"):
-        augment(columns_of(), [writes], 0)
+        augment(columns_of(), [writes], 0, "clean")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from dsray.base import RequestError
 from dsray.experiment import Experiment
+from dsray.noise import VERSION
 from dsray.report import Record
 from dsray.tuning import Study, write_results
 
@@ -44,6 +46,17 @@ def test_the_own_settings_come_first_and_the_sampler_learns_from_them(tmp_path: 
     assert number == 0 and asked == sweep.replace(tune=None)
     assert study.ended[0].params == {f"{LAYERS}.{g}": 1.0 for g in ("encoders", "trunk", "head")} | {PEAK: 3e-3}
     assert study.default_value == 0.5
+
+
+def test_a_sweep_of_other_noise_is_not_gone_on_with(tmp_path: Path, sweep: Experiment):
+    """Its values would not compare with those of new trials."""
+    begun = Study(tmp_path, sweep)
+    run(begun, 0.5)
+    begun._study.set_user_attr("noise", None)  # what a version knew that had one noise only
+    with pytest.raises(RequestError, match="noise of another version of dsray"):
+        Study(tmp_path, sweep)
+    begun._study.set_user_attr("noise", VERSION)
+    assert Study(tmp_path, sweep).left() == 5
 
 
 def test_a_killed_sweep_asks_again_for_what_ran_and_for_nothing_else(tmp_path: Path, sweep: Experiment):
