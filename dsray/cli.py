@@ -80,7 +80,8 @@ def predict(
     run: Run,
     file: Annotated[Path, typer.Argument(help="Parquet or CSV file, image or folder of images", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="Parquet file to write instead of printing", show_default=False)
+        Path | None,
+        typer.Option(help=".csv, .parquet or .jsonl file to write instead of printing", show_default=False),
     ] = None,
 ) -> None:
     """Predict the rows of a file with the compressed model of a run."""

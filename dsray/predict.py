@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from dsray.base import RequestError
 from dsray.compress import Artefact
 from dsray.data import prepare_table, read_rows
 from dsray.data.collate import unit_range
 from dsray.data.counts import count_rows, lines
+from dsray.data.output import check_out, write_rows
 from dsray.data.prepared import assemble_columns
 from dsray.report import Record
 from dsray.serving import Predictor
@@ -24,9 +22,9 @@ PRINTED = 20
 
 
 def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> pa.Table:
-    """Predictions for each row of `file`: written to `out` as Parquet, or the first ones printed."""
+    """Predictions for each row of `file`: written to `out` (CSV, Parquet or JSON lines, by suffix), or the first ones printed."""
     if out is not None:
-        _check_out(out)
+        check_out(out)
     record = Record.open(run)
     predictor = Predictor(Artefact.load(record.path / "compressed"))
     schema = predictor.artefact.schema
@@ -52,28 +50,11 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
     elif f"raw.{schema.label}" in table.column_names:
         console.print(f"{len(found):,} rows, none with a known label in column '{schema.label}'")
     if out is not None:
-        _write(found, out)
+        write_rows(found, out)
         console.print(f"written to {out}")
     else:
         console.print(_shown(found))
     return found
-
-
-def _check_out(out: Path) -> None:
-    if not out.parent.is_dir():
-        raise RequestError(f"out: {out} is in no folder that exists; give a file")
-    if out.exists() and not out.is_file():
-        raise RequestError(f"out: {out} is {'a folder' if out.is_dir() else 'no plain file'}; give a file")
-
-
-def _write(found: pa.Table, out: Path) -> None:
-    aside = out.with_name(f".{out.name}-{os.getpid()}")
-    try:
-        pq.write_table(found, aside)
-        aside.replace(out)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise RequestError(f"out: cannot write {out} ({os.strerror(error.errno or 0)}); give another path") from None
 
 
 def _columns(table: pa.Table, schema) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]

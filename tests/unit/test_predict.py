@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -70,3 +72,37 @@ def test_only_a_plain_file_is_replaced(images_only, tmp_path):
     assert (tmp_path / "pipe").is_fifo()
     with pytest.raises(RequestError, match=r"^out: cannot write .* \(.+\); give another path"):
         predict_file(images_only, tmp_path / "a.png", Path("/proc/x.parquet"), Console(quiet=True))
+
+
+@pytest.mark.parametrize("name", ["out.csv", "OUT.CSV", "out.parquet", "out.jsonl"])
+def test_the_suffix_decides_what_is_written(images_only, tmp_path, name):
+    rows = ["image,digit", *(f"{i}.png,{label}" for i, label in enumerate(("3", "three", "")))]
+    for i in range(3):
+        Image.new("L", (8, 8), 80 * i).save(tmp_path / f"{i}.png")
+    (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n")
+    found = predict_file(images_only, tmp_path / "rows.csv", tmp_path / name, Console(quiet=True)).to_pylist()
+    if name.endswith("parquet"):
+        written = pq.read_table(tmp_path / name).to_pylist()
+    elif name.endswith("jsonl"):
+        written = [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
+    else:
+        with (tmp_path / name).open(newline="") as file:
+            written = [
+                {
+                    "prediction": row["prediction"],
+                    "confidence": float(row["confidence"]),
+                    "blocks_run": int(row["blocks_run"]),
+                    "target": row["target"] or None,
+                }
+                for row in csv.DictReader(file)
+            ]
+    assert written == found
+    assert [row["target"] for row in found] == ["3", None, None]
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(("name", "has"), [("out.txt", "the suffix .txt"), ("out", "no suffix"), (".csv", "no suffix")])
+def test_another_suffix_is_refused_before_any_work(tmp_path, name, has):
+    with pytest.raises(RequestError) as caught:
+        predict_file(tmp_path / "no run", tmp_path / "no file", tmp_path / name, Console(quiet=True))
+    assert str(caught.value) == f"out: {tmp_path / name} has {has}; needs .csv, .parquet or .jsonl (JSON lines)"

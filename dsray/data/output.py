@@ -1,0 +1,56 @@
+"""A table as a file, in the format that its suffix names."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from dsray.base import RequestError
+
+
+def _write_json_lines(table: pa.Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in table.to_pylist():
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+_WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
+    ".csv": pyarrow.csv.write_csv,
+    ".parquet": pq.write_table,
+    ".jsonl": _write_json_lines,
+}
+
+
+def check_out(path: Path) -> None:
+    """A RequestError unless `path` is a file that may be written: .csv, .parquet or .jsonl, in a folder that exists."""
+    if not path.parent.is_dir():
+        raise RequestError(f"out: {path} is in no folder that exists; give a file")
+    if path.exists() and not path.is_file():
+        raise RequestError(f"out: {path} is {'a folder' if path.is_dir() else 'no plain file'}; give a file")
+    if path.suffix.lower() not in _WRITERS:
+        raise RequestError(
+            f"out: {path} has {f'the suffix {path.suffix}' if path.suffix else 'no suffix'}; "
+            "needs .csv, .parquet or .jsonl (JSON lines)"
+        )
+
+
+def write_rows(table: pa.Table, path: Path) -> None:
+    """Write a table of numbers and text as CSV, Parquet or JSON lines, by suffix; the file appears whole or not at all.
+
+    In CSV, null is an empty cell and empty text is `""`.
+    """
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        _WRITERS[path.suffix.lower()](table, aside)
+        aside.replace(path)
+    except OSError as error:
+        raise RequestError(f"out: cannot write {path} ({os.strerror(error.errno or 0)}); give another path") from None
+    finally:
+        aside.unlink(missing_ok=True)
