@@ -6,6 +6,9 @@ import difflib
 import importlib
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, model_validator
@@ -114,12 +117,21 @@ def fraction(value: Any) -> Any:
     return value
 
 
-def foreign_kinds(node: Any) -> set[str]:
-    """The kinds `package.module:Class` in a tree of plain values: what would be imported to read it."""
-    if isinstance(node, dict):
-        own = {str(node["kind"])} if ":" in str(node.get("kind", "")) else set()
-        return own.union(*(foreign_kinds(value) for value in node.values()))
-    return set().union(*(foreign_kinds(item) for item in node)) if isinstance(node, list) else set()
+_untrusted: ContextVar[str | None] = ContextVar("_untrusted", default=None)
+
+
+@contextmanager
+def untrusted(what: str) -> Iterator[None]:
+    """Within, no plug-in of anybody's own is imported: reading a kind `package.module:Class` is a RequestError.
+
+    It stands where the import would happen, so that it holds however and wherever the kind is written.
+    what: where the settings come from, `record: runs/A`; the error begins with it.
+    """
+    token = _untrusted.set(what)
+    try:
+        yield
+    finally:
+        _untrusted.reset(token)
 
 
 _MEMBER = "x-member"
@@ -162,6 +174,8 @@ def json_schema(root: type[BaseModel]) -> dict[str, Any]:
 
 
 def _import_plugin(kind: str, base: type[Plugin]) -> type[Plugin]:
+    if what := _untrusted.get():
+        raise RequestError(f"{what} runs code of its own ({kind}); add --trust to allow it")
     module, _, name = kind.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)

@@ -12,6 +12,7 @@ from dsray.base import RequestError
 from dsray.data import DataConfig, Prepared, prepare
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
+from dsray.schema import Schema
 from dsray.sections import ParallelConfig
 from dsray.training import Places, resume_history, train
 
@@ -26,8 +27,8 @@ class Placement(Protocol):
 
     name: str
 
-    def prepare(self, config: DataConfig, cache: Path) -> Prepared:
-        """The prepared rows, through the cache."""
+    def prepare(self, config: DataConfig, cache: Path, schema: Schema | None = None) -> Prepared:
+        """The prepared rows, through the cache. schema: what to read them through; learnt from them where None."""
         ...
 
     def check_device(self, parallel: ParallelConfig) -> None:
@@ -65,8 +66,8 @@ class LocalPlacement:
 
     name = "local"
 
-    def prepare(self, config: DataConfig, cache: Path) -> Prepared:
-        return prepare(config, cache)
+    def prepare(self, config: DataConfig, cache: Path, schema: Schema | None = None) -> Prepared:
+        return prepare(config, cache, schema=schema)
 
     def check_device(self, parallel: ParallelConfig) -> None:
         local_device(parallel)

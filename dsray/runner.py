@@ -16,10 +16,11 @@ from torch import nn
 
 from dsray.base import RequestError
 from dsray.checks import check_experiment
-from dsray.data import Prepared, known
+from dsray.data import Prepared
 from dsray.data.counts import lines
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
+from dsray.original import rows_of
 from dsray.placement import LocalPlacement, Placement, trainings
 from dsray.report import Record
 from dsray.report.console import closing_table, next_commands
@@ -117,9 +118,8 @@ class _Run:
 
     def steps(self) -> None:
         with self._phase("data"):
-            data = self.placement.prepare(self.experiment.data, self.record.path.parent / ".cache")
+            data = rows_of(self.record, self.experiment.data, self.placement)
             check_experiment(self.experiment, data)
-            self._describe(data)
         for line in (*lines(data.counts, {split: len(rows) for split, rows in data.splits.items()}), *data.notes):
             self.progress.say(line)
         if trainings(self.experiment, data, self.record.path):
@@ -168,18 +168,6 @@ class _Run:
             return f"{shown[name][0]} {100 * metrics[shown[name][1]]:.1f} %"
         return ""
 
-    def _describe(self, data: Prepared) -> None:
-        manifest = self.record.manifest
-        manifest["data"] = {
-            "fingerprint": data.fingerprint,
-            "rows": {split: len(rows) for split, rows in data.splits.items()},
-            "known": {split: len(known(data, rows)) for split, rows in data.splits.items()},
-            "source": self.experiment.data.source.kind,
-            "counts": data.counts,
-            "notes": list(data.notes),
-        }
-        self.record.write_json("manifest.json", manifest)
-
     def _train(self, data: Prepared) -> None:
         total = sum(stage.steps for stage in self.experiment.stages(data))
         self.progress.phase("train", total)
@@ -195,10 +183,7 @@ class _Run:
             self.placement.train(self.experiment, data, self.record.path, on_line)
 
     def _models(self) -> tuple[RoutedModel, RoutedModel | None]:
-        twin = self.record.path / "model-undefended"
-        return load_model(self.record.path / "model", trust=True)[0], load_model(twin, trust=True)[
-            0
-        ] if twin.exists() else None
+        return models_of(self.record, self.experiment)
 
     def _attack(self, data: Prepared, model: nn.Module, twin: nn.Module | None) -> None:
         assert self.experiment.adversarial is not None
@@ -224,6 +209,13 @@ class _Run:
 
             answer = Predictor(Artefact.load(self.record.path / "compressed")).predict([request])[0]
         self.record.write_json("answer.json", {"request": request, "answer": answer})
+
+
+def models_of(record: Record, experiment: Experiment) -> tuple[RoutedModel, RoutedModel | None]:
+    """The trained model of a record and its undefended twin, if it has one, as the record's experiment builds them."""
+    twin = record.path / "model-undefended"
+    model = load_model(record.path / "model", expected=experiment.model)[0]
+    return model, load_model(twin, expected=experiment.model)[0] if twin.exists() else None
 
 
 def session(experiment: Experiment, local: bool) -> AbstractContextManager[Placement]:

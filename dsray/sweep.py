@@ -13,6 +13,7 @@ from dsray.base import DsrayError, RequestError, RunFailure
 from dsray.checks import check_experiment
 from dsray.data import Prepared, prepare
 from dsray.experiment import Experiment
+from dsray.original import note_contents
 from dsray.report import Record
 from dsray.report.html import write_report
 from dsray.runner import RUNS, current, open_record
@@ -37,6 +38,7 @@ def sweep(experiment: Experiment, *, out: Path | None, resume: bool, console: Co
         if study.ended:
             console.print(f"{len(study.ended)} of {study.tune.trials} trials are finished already", highlight=False)
         try:
+            note_contents(record, experiment.data)
             _search(study, cache, record, console)
             if study.best is None:
                 reason = (study.errors or ["every trial was stopped early"])[0]

@@ -82,7 +82,8 @@ def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfi
             with _every_block(model):
                 export_onnx(model, example, graphs.deep)  # type: ignore[arg-type]
         report: dict[str, Any] = {
-            "parity": parity(_torch(model, rows.test), _session(Session(graphs.full, config.threads), rows.test))
+            "settings": config.model_dump(mode="json"),
+            "parity": parity(_torch(model, rows.test), _session(Session(graphs.full, config.threads), rows.test)),
         }
         method, found = _best(model, graphs, rows, config)
         report |= found | {"calibration": method}

@@ -9,7 +9,7 @@ from dsray.data.order import draw, draw_range, steps_of
 from dsray.data.parquet import ParquetConfig
 from dsray.data.pipeline import fit_schema, prepare_table
 from dsray.data.plan import Plan
-from dsray.data.prepare import fingerprint_of, prepare
+from dsray.data.prepare import fingerprint_in, fingerprint_of, prepare
 from dsray.data.prepared import Prepared, assemble, is_whole, known
 from dsray.data.source import SourceConfig
 from dsray.data.tables import load_tables
@@ -28,6 +28,7 @@ __all__ = [
     "columns_of",
     "draw",
     "draw_range",
+    "fingerprint_in",
     "fingerprint_of",
     "fit_schema",
     "is_whole",

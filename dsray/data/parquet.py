@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,18 +29,40 @@ class ParquetConfig(SourceConfig):
 
     def fingerprint(self) -> str:
         content = hashlib.blake2b(digest_size=16)
-        for split in self._splits():
-            for file in parquet_files(self._path(split), f"data.source.{split}"):
-                with file.open("rb") as opened:
-                    digest = hashlib.file_digest(opened, "blake2b").hexdigest()
-                content.update(f"{split} {file.name} {digest}\n".encode())
+        for name, digest in self.contents().items():
+            content.update(f"{name} {digest}\n".encode())
         return content.hexdigest()
+
+    def contents(self) -> dict[str, str]:
+        found = {}
+        for split in self._splits():
+            path = self._path(split)
+            for file in parquet_files(path, f"data.source.{split}"):
+                name = file.name if file == path else file.relative_to(path)
+                about = file.stat()
+                found[f"{split}: {name}"] = _digest(file, about.st_size, about.st_mtime_ns)
+        return found
+
+    def at(self, folder: Path) -> Self:
+        moved = {}
+        for split in self._splits():
+            path = self._path(split)
+            if not path.is_absolute() and (folder / path).exists():
+                moved[split] = str((folder / path).resolve())
+        return self.model_copy(update=moved)
 
     def _splits(self) -> list[str]:
         return [split for split in SPLITS if getattr(self, split) is not None]
 
     def _path(self, split: str) -> Path:
         return expand(getattr(self, split), f"data.source.{split}")
+
+
+@lru_cache(maxsize=4096)
+def _digest(file: Path, size: int, changed_ns: int) -> str:
+    """The hash of a file's content, read once in a process for each size and time of change."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def expand(text: str, field: str) -> Path:

@@ -5,38 +5,55 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from dsray.data.config import DataConfig
 from dsray.data.pipeline import fit_schema, prepare_blocks
 from dsray.data.prepared import Prepared, assemble, is_whole
 from dsray.data.tables import load_tables
+from dsray.schema import Schema
 
 FORMAT = 2
 """To be raised whenever the code gives other prepared rows for the same source and configuration."""
 
 
-def fingerprint_of(config: DataConfig, seed: int = 0) -> str:
-    """The name of the prepared rows: 32 hex digits of source content, `data` section, seed of the held-out rows."""
-    about = {
+def fingerprint_of(config: DataConfig, seed: int = 0, schema: Schema | None = None) -> str:
+    """The name of the prepared rows: 32 hex digits of source content, `data` section, seed of the held-out rows.
+
+    schema: what the rows are read through, where that is not learnt from them.
+    """
+    about: dict[str, Any] = {
         "format": FORMAT,
         "source": config.source.fingerprint(),
         "data": config.model_dump(mode="json", exclude={"source"}),
         "seed": seed,
     }
+    if schema is not None:
+        about["schema"] = schema.model_dump(mode="json")
     return hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0) -> Prepared:
+def fingerprint_in(cache: Path | None, config: DataConfig, seed: int, schema: Schema | None) -> str:
+    """`fingerprint_of`, but that rows in `cache` which have learnt the very same schema will do."""
+    learnt = fingerprint_of(config, seed)
+    if schema is None:
+        return learnt
+    same = cache is not None and is_whole(cache / learnt) and Prepared.load(cache / learnt).schema == schema
+    return learnt if same else fingerprint_of(config, seed, schema)
+
+
+def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0, schema: Schema | None = None) -> Prepared:
     """The prepared rows, from `cache`/FINGERPRINT where they are there already.
 
-    seed: decides which training rows are held out where the source has no validation split.
+    seed: decides which training rows are held out where the source has no validation split. schema: classes and
+    tokeniser of an earlier preparation; learnt from the training rows where None.
     """
-    fingerprint = fingerprint_of(config, seed)
+    fingerprint = fingerprint_in(cache, config, seed, schema)
     folder = cache / fingerprint if cache is not None else None
     if folder is not None and is_whole(folder):
         return Prepared.load(folder)
     tables = load_tables(config, seed)
-    schema = fit_schema(config, tables["train"])
+    schema = schema or fit_schema(config, tables["train"])
     prepared = assemble(schema, {s: prepare_blocks(t, schema) for s, t in tables.items()}, config, fingerprint)
     if folder is None:
         return prepared

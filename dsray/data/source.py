@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -21,6 +22,14 @@ class SourceConfig(Plugin):
     def fingerprint(self) -> str:
         """A hash of the content: two equal fingerprints mean equal tables."""
         raise NotImplementedError
+
+    def contents(self) -> dict[str, str]:
+        """Part of the content by name (`test: b.parquet`) -> its hash, so that a record can tell which one changed."""
+        return {self.kind: self.fingerprint()}
+
+    def at(self, folder: Path) -> Self:
+        """The same source, its relative paths meant from `folder`, or from here where nothing stands there."""
+        return self
 
     def columns(self) -> dict[str, Any]:
         """What the `data` section says of the columns unless the file says otherwise; empty where nothing is known."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -13,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from dsray.base import RequestError, foreign_kinds
+from dsray.base import RequestError, untrusted
 from dsray.folders import replace_folder
 from dsray.models.config import ModelConfig
 from dsray.models.model import RoutedModel
@@ -31,11 +33,14 @@ def save_model(folder: Path, model: RoutedModel, config: ModelConfig, schema: Sc
     replace_folder(aside, folder)
 
 
-def load_model(folder: Path, *, trust: bool = False) -> tuple[RoutedModel, ModelConfig, Schema]:
+def load_model(
+    folder: Path, *, trust: bool = False, expected: ModelConfig | None = None
+) -> tuple[RoutedModel, ModelConfig, Schema]:
     """The model in evaluation mode with its config and schema.
 
     trust: import plug-ins of its own that the file names; without it such a file is a RequestError, since the folder
-    may have come from elsewhere.
+    may have come from elsewhere. expected: what the model is known to be; nothing that the file names is imported then,
+    and a file that says something else is a RequestError.
     """
     try:
         about = json.loads((folder / "model.json").read_text())
@@ -45,10 +50,12 @@ def load_model(folder: Path, *, trust: bool = False) -> tuple[RoutedModel, Model
         about = {}
     if not isinstance(about, dict) or not {"model", "schema"} <= set(about):
         raise RequestError(f"model: {folder / 'model.json'} was altered; train or copy it again")
-    if not trust and (foreign := sorted(foreign_kinds(about["model"]))):
-        raise RequestError(f"model: {folder} runs code of its own ({', '.join(foreign)}); add --trust to allow it")
+    if expected is not None and not _agrees(about["model"], expected.model_dump(mode="json")):
+        raise RequestError(f"model: {folder} is not the model that its experiment names; train or copy it again")
     try:
-        config, schema = ModelConfig.model_validate(about["model"]), Schema.model_validate(about["schema"])
+        with nullcontext() if trust else untrusted(f"model: {folder}"):
+            config = expected or ModelConfig.model_validate(about["model"])
+        schema = Schema.model_validate(about["schema"])
     except ValidationError:
         raise RequestError(f"model: {folder / 'model.json'} is not of this version; train or copy it again") from None
     with torch.device("meta"):
@@ -61,6 +68,13 @@ def load_model(folder: Path, *, trust: bool = False) -> tuple[RoutedModel, Model
             f"model: the weights in {folder} cannot be read ({reason}); train or copy it again"
         ) from None
     return model.eval(), config, schema
+
+
+def _agrees(written: Any, known: Any) -> bool:
+    """Whether `known` says all that `written` says; what an older version did not write is no difference."""
+    if isinstance(written, dict) and isinstance(known, dict):
+        return all(key in known and _agrees(value, known[key]) for key, value in written.items())
+    return bool(written == known)
 
 
 def load_part(model: nn.Module, folder: Path, part: str) -> None:

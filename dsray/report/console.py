@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dsray.report.int8 import int8_figures
 from dsray.report.judgements import in_words, own_judgement
 from dsray.report.record import Record
 from dsray.report.words import count, hidden, milliseconds, percent, points, rows_of_test, seconds, size
@@ -73,7 +74,7 @@ def _table(*columns: str) -> Table:
 
 
 def _accuracies(record: Record) -> Table:
-    metrics, manifest = record.metrics, record.manifest
+    metrics, manifest = {**record.metrics, **int8_figures(record)}, record.manifest
     test = rows_of_test(manifest)
     rows: list[tuple[str, list[float | None]]] = [
         (
@@ -111,7 +112,7 @@ def _engines(record: Record) -> Table | None:
 
 
 def _facts(record: Record) -> Iterable[tuple[str, str]]:
-    metrics, timings = record.metrics, record.timings
+    metrics, timings = {**record.metrics, **int8_figures(record)}, record.timings
     if "skip_rate" in metrics:
         cost = metrics.get("skip_loss_points")
         effect = "" if cost is None else f", accuracy {points(-cost)} against skipping nothing"

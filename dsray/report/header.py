@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
+from dsray.report.int8 import int8_figures
 from dsray.report.judgements import in_words, own_judgement
 from dsray.report.markup import Child, Html, el
 from dsray.report.record import Record
@@ -59,7 +60,7 @@ def _facts(record: Record) -> Iterator[str]:
 
 
 def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
-    metrics, timings = record.metrics, record.timings
+    metrics, timings = {**record.metrics, **int8_figures(record)}, record.timings
     compressed = record.read_json("compressed/report.json") or {}
     get = metrics.get
     accuracy, plain = get("test_accuracy"), get("test_accuracy_undefended")

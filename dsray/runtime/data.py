@@ -20,7 +20,7 @@ from dsray.data import (
     Plan,
     Prepared,
     assemble,
-    fingerprint_of,
+    fingerprint_in,
     fit_schema,
     is_whole,
     load_tables,
@@ -41,14 +41,14 @@ def quiet_context() -> None:
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors are raised as well
 
 
-def prepare(config: DataConfig, cache: Path, seed: int = 0) -> Prepared:
+def prepare(config: DataConfig, cache: Path, seed: int = 0, schema: Schema | None = None) -> Prepared:
     """`dsray.data.prepare` with the decoding and tokenising placed by Ray Data; the same arrays."""
-    fingerprint = fingerprint_of(config, seed)
+    fingerprint = fingerprint_in(cache, config, seed, schema)
     folder = cache / fingerprint
     if not is_whole(folder):
         quiet_context()
         tables = load_tables(config, seed)
-        schema = fit_schema(config, tables["train"])
+        schema = schema or fit_schema(config, tables["train"])
         assemble(schema, _prepare(tables, schema), config, fingerprint).save(folder)
     return Prepared.load(folder)
 

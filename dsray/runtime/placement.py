@@ -22,6 +22,7 @@ from dsray.placement import OnLine, trainings
 from dsray.runtime.data import augmented, idle_cpus, prepare
 from dsray.runtime.quiet import train_environment
 from dsray.runtime.train import gpus_of_cluster, train_twin, train_with_ray, uses_gpu
+from dsray.schema import Schema
 from dsray.sections import ParallelConfig
 
 Item = TypeVar("Item")
@@ -34,8 +35,8 @@ class RayPlacement:
 
     name = "ray"
 
-    def prepare(self, config: DataConfig, cache: Path) -> Prepared:
-        return prepare(config, cache)
+    def prepare(self, config: DataConfig, cache: Path, schema: Schema | None = None) -> Prepared:
+        return prepare(config, cache, schema=schema)
 
     def check_device(self, parallel: ParallelConfig) -> None:
         uses_gpu(parallel)

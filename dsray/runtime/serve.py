@@ -33,6 +33,7 @@ from dsray.compress import Artefact
 from dsray.runtime.session import Session
 from dsray.sections import ParallelConfig, ServeConfig
 from dsray.serving import Predictor
+from dsray.serving.address import reach
 from dsray.serving.api import build_api
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def serve_forever(run: Path, config: ServeConfig, console: Console) -> None:
     with Session(ParallelConfig()) as session, served(run, config, lasting=not session.own) as url:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray's own handler prints a trace
         console.print(f"serving {run} at {url} (its interface: {url}/docs; Ctrl-C stops)", soft_wrap=True)
+        console.print(f"  {reach(config.host)}", soft_wrap=True)
         example = run / "example.json"
         console.print(
             f"  curl -s {url}/v1/predict -H 'content-type: application/json' -d @{shlex.quote(str(example))}",

@@ -27,8 +27,13 @@ def compress_step(
     model: nn.Module,
     config: CompressConfig,
     placement: Placement,
+    *,
+    own: bool = True,
 ) -> dict[str, Any]:
-    """Write `compressed/` into the record; the gate looks at validation rows, test rows are only reported."""
+    """Write `compressed/` into the record; the gate looks at validation rows, test rows are only reported.
+
+    own: these are the settings that the record's experiment names; only their figures go to `metrics.json`.
+    """
     split = {name: known(data, data.splits[name]) for name in ("validation", "test")}
     calibration = np.random.default_rng(key_of(experiment.seed, "calibration")).permutation(data.splits["train"])
     rows = Rows(
@@ -39,6 +44,8 @@ def compress_step(
         test_adversarial=_adversarial("test", experiment, data, model, placement),
     )
     report = compress(model, data.schema, rows, config, record.path / "compressed")
+    if not own:
+        return report
     figures = {"int8_accuracy": report["accuracy_int8"], "int8_loss_points": report["loss_points"]}
     if "adversarial_loss_points" in report:
         figures["int8_adversarial_loss_points"] = report["adversarial_loss_points"]

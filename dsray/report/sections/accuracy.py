@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dsray.report.int8 import int8_figures
 from dsray.report.judgements import FIGURES, differing, in_words, judgements, own_judgement
 from dsray.report.markup import Html, el
 from dsray.report.record import Record
@@ -29,7 +30,7 @@ _OTHERS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 
 def accuracy(record: Record) -> Section | None:
     """From `metrics.json` (`test_accuracy` and its kin) and the groups of `evaluation.json`."""
-    metrics = record.metrics
+    metrics = {**record.metrics, **int8_figures(record)}
     if "test_accuracy" not in metrics:
         return None
     rows = [*_rows(metrics, record.manifest), *_attacked(record)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dsray.report.figures import Bar, bar_chart
+from dsray.report.int8 import said
 from dsray.report.markup import Html, el
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
@@ -20,6 +21,8 @@ def compression(record: Record) -> Section | None:
     body = el("div", columns(_accuracy(report), _sizes(report), *_speed(report)), _parity(report.get("parity")))
     ratio = report.get("size_ratio")
     lead = "" if not ratio else f"The int8 graph, routing inside, is {1 / ratio:.1f} times smaller than its fp32 form."
+    if other := said(record):
+        lead = f"{lead} It was {other}; metrics.json keeps the figures of the experiment's own settings.".strip()
     return Section("compression", "Compression", body, lead)
 
 

@@ -1,0 +1,157 @@
+"""A record runs no foreign code without --trust, wherever in it and however the kind is written."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from dsray.base import RequestError, untrusted
+from dsray.cli import main
+from dsray.experiment import Experiment
+from dsray.models import ModelConfig, load_model, save_model
+from dsray.report import Record
+from dsray.verbs import serve_config
+
+EVERY_SECTION = Experiment.parse(
+    {
+        "data": {"source": "digits"},
+        "augment": {"operations": ["gaussian_noise"]},
+        "model": {},
+        "train": {"steps": 1, "policies": ["plateau"]},
+        "adversarial": {"stages": [{"steps": 1, "epsilon": 0.1, "rates": {}}]},
+        "continual": {"tasks": [{"name": "a", "classes": ["1"]}, {"name": "b", "classes": ["2"]}]},
+        "compress": {},
+        "tune": {"space": {"train.batch": {"kind": "int", "low": 8, "high": 9}}},
+    }
+).tree()
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where the resolved experiment holds a plug-in."""
+    if isinstance(node, dict):
+        if "kind" in node:
+            yield path
+        for key, value in node.items():
+            yield from places(value, (*path, key))
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from places(value, (*path, i))
+
+
+PLACES = [path for path in places(EVERY_SECTION) if path != ("train", "task")]  # the one loss that may not be chosen
+SPELLINGS = {
+    "a word": "trap:Config",
+    "a mapping": {"kind": "trap:Config"},
+    "with fields": {"kind": "trap:Config", "x": 1},
+}
+
+
+@pytest.fixture
+def trap(tmp_path, monkeypatch) -> Path:
+    """A module that leaves a file behind when it is imported."""
+    folder = tmp_path / "path"
+    folder.mkdir()
+    sprung = tmp_path / "sprung"
+    (folder / "trap.py").write_text(f"open({str(sprung)!r}, 'w').close()")
+    monkeypatch.syspath_prepend(str(folder))
+    yield sprung
+    sys.modules.pop("trap", None)
+
+
+@pytest.fixture(autouse=True)
+def _no_exit(monkeypatch):
+    monkeypatch.setattr("os._exit", lambda code: (_ for _ in ()).throw(SystemExit(code)))
+
+
+def verb(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return int(ended.value.code or 0)
+
+
+def written(path: tuple[Any, ...], spelling: Any) -> dict[str, Any]:
+    tree = copy.deepcopy(EVERY_SECTION)
+    node: Any = tree
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = spelling
+    return tree
+
+
+def test_every_section_with_plug_ins_is_tried():
+    assert {path[0] for path in PLACES} == {"data", "augment", "model", "train", "adversarial", "tune"}
+    assert len(PLACES) >= 18
+
+
+@pytest.mark.parametrize("path", PLACES, ids=lambda path: ".".join(map(str, path)))
+def test_no_place_of_an_experiment_is_read_on_trust(path, trap):
+    for spelling in SPELLINGS.values():
+        refused = pytest.raises(RequestError, match=r"record: x runs code of its own \(trap:Config\); add --trust")
+        with refused, untrusted("record: x"):
+            Experiment.parse(written(path, spelling))
+        assert not trap.exists()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("name", ["attack", "compress"])
+def test_every_verb_on_a_record_asks_for_trust(tmp_path, capsys, trap, name, spelling):
+    tree = written(("model", "depth"), spelling)
+    record = Record.create_at(tmp_path / "run", yaml.safe_dump(tree), {})
+    assert verb(name, str(record.path), "--local") == 2
+    assert "runs code of its own (trap:Config); add --trust to allow it" in capsys.readouterr().err
+    assert not trap.exists()
+    assert verb(name, str(record.path), "--local", "--trust") == 2
+    assert "cannot import 'trap:Config'" in capsys.readouterr().err
+    assert trap.exists()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_model_file_is_no_way_in(tmp_path, digits, trap, spelling):
+    config, folder = ModelConfig(), tmp_path / "model"
+    crafted = SimpleNamespace(model_dump=lambda mode: {**config.model_dump(mode=mode), "depth": spelling})
+    save_model(folder, config.build(digits.schema), cast(Any, crafted), digits.schema)
+    assert json.loads((folder / "model.json").read_text())["model"]["depth"] == spelling
+    with pytest.raises(RequestError, match=r"runs code of its own \(trap:Config\)"):
+        load_model(folder)
+    with pytest.raises(RequestError, match="is not the model that its experiment names"):
+        load_model(folder, expected=config)
+    assert not trap.exists()
+
+
+def test_trust_is_what_the_caller_types_too(tmp_path, capsys, trap):
+    """A kind in an override is the caller's own; the record's kinds are read before it, without it."""
+    record = Record.create_at(tmp_path / "run", yaml.safe_dump(EVERY_SECTION), {})
+    assert verb("attack", str(record.path), "--local", "judge.attacks=[trap:Config]") == 2
+    assert "cannot import 'trap:Config'" in capsys.readouterr().err
+
+
+def test_a_record_opens_no_address(tmp_path):
+    tree = {"serve": {"host": "0.0.0.0", "port": 8123}}
+    record = Record.create_at(tmp_path / "run", yaml.safe_dump(tree), {})
+    assert (serve_config(record, None, None).host, serve_config(record, None, None).port) == ("127.0.0.1", 8123)
+    assert (serve_config(record, "0.0.0.0", 9000).host, serve_config(record, "0.0.0.0", 9000).port) == ("0.0.0.0", 9000)
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("127.0.0.1", "this machine only; --host opens another address"),
+        ("localhost", "this machine only"),
+        ("::1", "this machine only"),
+        ("0.0.0.0", "every address of this machine"),
+        ("::", "every address of this machine"),
+        ("192.168.1.5", "reachable on 192.168.1.5"),
+    ],
+)
+def test_the_start_line_says_who_can_reach_it(host, words):
+    from dsray.serving.address import reach
+
+    assert words in reach(host)
