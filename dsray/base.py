@@ -117,6 +117,16 @@ def fraction(value: Any) -> Any:
     return value
 
 
+def own_plugins(node: Any) -> Iterator[Plugin]:
+    """The plug-ins of a user's own in a config, at any depth."""
+    if isinstance(node, Plugin) and not type(node).__module__.startswith("dsray."):
+        yield node
+    if isinstance(node, BaseModel):
+        node = [getattr(node, name) for name in type(node).model_fields]
+    for item in node if isinstance(node, list | tuple) else ():
+        yield from own_plugins(item)
+
+
 _untrusted: ContextVar[str | None] = ContextVar("_untrusted", default=None)
 
 

@@ -9,11 +9,13 @@ from dsray.experiment import Experiment
 from dsray.judge import judged_rows
 from dsray.models import skeleton
 from dsray.optim import Pattern, Rates, first_match
+from dsray.rehearsal import rehearse
 
 
 def check_experiment(experiment: Experiment, data: Prepared) -> None:
     """A RequestError that names the field where the experiment does not fit its data or its own model."""
     experiment.stages(data)
+    rehearse(experiment, data)
     check_patterns(experiment, parameter_names(experiment, data))
     if experiment.adversarial:
         for split in ("validation", "test"):

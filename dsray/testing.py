@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,11 @@ from dsray.attacks import AttackConfig, perturb
 from dsray.augment import OperationConfig, augment
 from dsray.base import Plugin
 from dsray.batch import Batch
+from dsray.models import ModelConfig, load_model, save_model
+from dsray.models.encoders import EncoderConfig
 from dsray.protocols import Classifier, RowLoss
 from dsray.schedules import ScheduleConfig
+from dsray.schema import ImageSpec, Schema, TextSpec
 
 EPSILON = 0.1
 
@@ -103,6 +108,45 @@ def check_operation(config: OperationConfig) -> None:
     part = np.array([9, 3, 14])
     alone = augment({k: v[part] for k, v in columns.items()}, [operation], 7, "stage")
     assert np.array_equal(alone["image"], first["image"][part]), "a row's result depends on its company"
+
+
+def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
+    """Tokens of the promised shape, a row's own; built on the meta device too; the same when it comes back from disk.
+
+    spec: an input that it reads. Raises AssertionError that says which promise is broken.
+    """
+    check_round_trip(config)
+    name, image = ("image", spec) if isinstance(spec, ImageSpec) else ("text", None)
+    schema = Schema(image=image, text=spec if isinstance(spec, TextSpec) else None, label="y", classes=("a", "b"))
+    try:
+        with torch.device("meta"):
+            config.build(spec)  # type: ignore[attr-defined]
+    except Exception as error:
+        raise AssertionError(f"build does not work on the meta device ({error}); weights come in pretrained") from error
+    torch.manual_seed(0)
+    model_config = ModelConfig.model_validate({"encoders": {name: config}})
+    model = model_config.build(schema)
+    model_config.pretrained(model)
+    encoder, values = model.eval().encoders[name], _values(spec, 6)
+    with torch.no_grad():
+        tokens, mask = encoder(values), encoder.mask(values)  # type: ignore[operator]
+        assert tokens.shape == (6, encoder.tokens, encoder.width), f"gave tokens of shape {tuple(tokens.shape)}"
+        assert mask.shape == (6, encoder.tokens), f"gave a mask of shape {tuple(mask.shape)}"
+        part = torch.tensor([4, 1])
+        assert torch.allclose(encoder(values[part]), tokens[part], atol=1e-5), "a row's tokens depend on its company"
+        with tempfile.TemporaryDirectory() as scratch:
+            save_model(Path(scratch) / "model", model, model_config, schema)
+            again = load_model(Path(scratch) / "model", expected=model_config)[0]
+        same = torch.equal(again.encoders[name](values), tokens)
+        assert same, "the encoder that comes back from disk gives other tokens"
+
+
+def _values(spec: ImageSpec | TextSpec, rows: int) -> Tensor:
+    """Rows of an input, no two the same."""
+    torch.manual_seed(1)
+    if isinstance(spec, ImageSpec):
+        return torch.rand(rows, spec.channels, spec.height, spec.width)
+    return torch.randint(0, spec.vocabulary, (rows, spec.length))
 
 
 def check_schedule(config: ScheduleConfig) -> None:

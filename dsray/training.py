@@ -60,6 +60,8 @@ def train(
     newest = latest_checkpoint(places.checkpoints) if places else None
     if newest is not None:
         state.load_state_dict(*load_checkpoint(newest))
+    else:
+        experiment.model.pretrained(model)
     stages = experiment.undefended_stages(worker.data) if undefended else experiment.stages(worker.data)
     if stages is None:
         raise ValueError("the experiment asks for no undefended baseline")
@@ -80,7 +82,7 @@ def train(
 
 
 def new_model(experiment: Experiment, worker: Worker) -> RoutedModel:
-    """The untrained model on the worker's device: a pure function of the experiment's seed."""
+    """The untrained model on the worker's device: a pure function of the experiment's seed, no weights read yet."""
     torch.manual_seed(key_of(experiment.seed, "model") % 2**63)
     return experiment.model.build(worker.data.schema).to(worker.device)
 

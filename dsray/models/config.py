@@ -43,3 +43,8 @@ class ModelConfig(Config):
         return RoutedModel(
             encoders, self.width, self.trunk, depth, lambda: self.head.build(self.width, len(schema.classes))
         )
+
+    def pretrained(self, model: RoutedModel) -> None:
+        """Give an untrained model the weights that its parts bring along; only where a new training begins."""
+        for name, encoder in model.encoders.items():
+            getattr(self.encoders, name).pretrained(encoder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from dsray.base import RequestError, untrusted
 from dsray.folders import replace_folder
@@ -58,16 +59,29 @@ def load_model(
         schema = Schema.model_validate(about["schema"])
     except ValidationError:
         raise RequestError(f"model: {folder / 'model.json'} is not of this version; train or copy it again") from None
-    with torch.device("meta"):
-        model = config.build(schema)
     try:
-        model.load_state_dict(load_file(folder / "model.safetensors"), assign=True)
+        model = restored(lambda: config.build(schema), load_file(folder / "model.safetensors"))
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise RequestError(
             f"model: the weights in {folder} cannot be read ({reason}); train or copy it again"
         ) from None
     return model.eval(), config, schema
+
+
+def restored(build: Callable[[], RoutedModel], tensors: Mapping[str, Tensor]) -> RoutedModel:
+    """The model that `build` makes, with saved tensors in place of its own, which are not even drawn.
+
+    Buffers that are not saved hold what `build` gives them. Raises RuntimeError for tensors that do not fit.
+    """
+    with torch.device("meta"):
+        model = build()
+    model.load_state_dict(tensors, assign=True)
+    if any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
+        with torch.random.fork_rng(devices=[]):
+            model = build()
+        model.load_state_dict(tensors)
+    return model
 
 
 def _agrees(written: Any, known: Any) -> bool:

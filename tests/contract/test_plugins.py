@@ -5,14 +5,17 @@ from __future__ import annotations
 from itertools import count
 from typing import Annotated, Any, get_args
 
+import foreign
 import pytest
 import torch
 
 from dsray.attacks import AnyAttack, AttackConfig, FgsmConfig, PgdConfig, RandomSearchConfig
 from dsray.augment import AnyOperation, GaussianNoiseConfig, OperationConfig, ShiftConfig
 from dsray.base import RunFailure, one_of
+from dsray.models.encoders import AnyImageEncoder, AnyTextEncoder, EncoderConfig, PatchConfig, TokensConfig
 from dsray.schedules import AnySchedule, ConstantConfig, CosineConfig, LinearConfig, ScheduleConfig, joined
-from dsray.testing import check_attack, check_operation, check_schedule
+from dsray.schema import ImageSpec, TextSpec
+from dsray.testing import check_attack, check_encoder, check_operation, check_schedule
 
 ATTACKS = (
     FgsmConfig(),
@@ -28,10 +31,21 @@ SCHEDULES = (
     CosineConfig(peak_value=1e-3),
     joined((0.3, ConstantConfig(value=0.0)), (0.7, LinearConfig(end=1.0))),
 )
+IMAGE_ENCODERS = (PatchConfig(), PatchConfig(patch=2, width=24))
+TEXT_ENCODERS = (TokensConfig(),)
+IMAGE = ImageSpec(column="image", channels=3, height=8, width=12)
+TEXT = TextSpec(column="text", length=6, vocabulary=20, tokenizer="")
 
 
 @pytest.mark.parametrize(
-    ("union", "examples"), [(AnyAttack, ATTACKS), (AnyOperation, OPERATIONS), (AnySchedule, SCHEDULES)]
+    ("union", "examples"),
+    [
+        (AnyAttack, ATTACKS),
+        (AnyOperation, OPERATIONS),
+        (AnySchedule, SCHEDULES),
+        (AnyImageEncoder, IMAGE_ENCODERS),
+        (AnyTextEncoder, TEXT_ENCODERS),
+    ],
 )
 def test_every_member_of_the_union_has_an_example_here(union: Annotated[Any, ""], examples):
     members = next(word for word in get_args(union) if isinstance(word, one_of)).members
@@ -52,6 +66,30 @@ def test_operation(config: OperationConfig):
 @pytest.mark.parametrize("config", SCHEDULES, ids=lambda c: c.kind)
 def test_schedule(config: ScheduleConfig):
     check_schedule(config)
+
+
+@pytest.mark.parametrize("config", [*IMAGE_ENCODERS, foreign.WavesConfig(), foreign.WavesConfig(start=0.5)])
+def test_image_encoder(config: EncoderConfig):
+    check_encoder(config, IMAGE)
+
+
+@pytest.mark.parametrize("config", TEXT_ENCODERS, ids=lambda c: c.kind)
+def test_text_encoder(config: EncoderConfig):
+    check_encoder(config, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("config", "promise"),
+    [
+        (foreign.EagerConfig(), "build does not work on the meta device"),
+        (foreign.ForgetfulConfig(), "comes back from disk gives other tokens"),
+        (foreign.CrowdedConfig(), "depend on its company"),
+    ],
+    ids=lambda v: getattr(v, "kind", ""),
+)
+def test_a_broken_encoder_is_found_out(config: EncoderConfig, promise: str):
+    with pytest.raises(AssertionError, match=promise):
+        check_encoder(config, IMAGE)
 
 
 def moved(batch, offset):

@@ -17,7 +17,7 @@ LEVELS = {
     0: "base batch noise schedules schema protocols overrides folders",
     1: "models augment attacks optim learning parallel compress data",
     2: "engine sections checkpoint",
-    3: "experiment report testing training judge placement original serving tuning plan checks starters predict doctor console",
+    3: "experiment report testing training judge placement original rehearsal serving tuning plan checks starters predict doctor console",
     4: "runtime",
     5: "runner steps verbs sweep",
     6: "cli __main__",

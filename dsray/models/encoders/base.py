@@ -25,9 +25,20 @@ class ModalityEncoder(nn.Module):
 
 
 class EncoderConfig(Plugin):
-    """Base of all encoders."""
+    """Base of all encoders.
+
+    `build` only makes the module: it reads no file, works on the meta device too (where plans are made and models are
+    read back), and gives buffers that are not saved the same values each time. Weights that exist already come in
+    `pretrained`. `dsray.testing.check_encoder` holds an encoder to all of it.
+    """
 
     width: int = Field(64, ge=1, description="width of the encoder's own tokens, before the shared projection")
+
+    def pretrained(self, module: ModalityEncoder) -> None:
+        """Load weights into a module that `build` has just made.
+
+        Called once, where a new training begins: never when a training goes on or a model is read back from disk.
+        """
 
 
 class ImageEncoderConfig(EncoderConfig):

@@ -1,0 +1,101 @@
+"""Encoders of a package that is not dsray: one that keeps the promises, and three that break one each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dsray.models.encoders import ImageEncoderConfig, ModalityEncoder, PatchConfig
+
+
+class Waves(ModalityEncoder):
+    """Rows of the image as tokens, with fixed positions in a buffer that is not saved."""
+
+    def __init__(self, spec: Any, width: int):
+        super().__init__()
+        self.tokens, self.width = spec.height, width
+        self.embed = nn.Linear(spec.channels * spec.width, width)
+        angle = torch.arange(spec.height)[:, None] / 10 ** torch.linspace(0, 2, width)
+        self.register_buffer("waves", torch.sin(angle), persistent=False)
+
+    def forward(self, values):
+        rows = values.permute(0, 2, 1, 3).reshape(values.shape[0], self.tokens, -1)
+        return F.gelu(self.embed(rows)) + self.waves
+
+
+class WavesConfig(ImageEncoderConfig):
+    """Right: `build` makes the module, `pretrained` brings weights."""
+
+    kind: Literal["foreign:WavesConfig"] = "foreign:WavesConfig"
+    start: float | None = None
+
+    def build(self, spec):
+        return Waves(spec, self.width)
+
+    def pretrained(self, module):
+        if self.start is not None:
+            nn.init.constant_(module.embed.weight, self.start)
+
+
+class EagerConfig(WavesConfig):
+    """Wrong: weights are read in `build`, which the meta device cannot."""
+
+    kind: Literal["foreign:EagerConfig"] = "foreign:EagerConfig"
+
+    def build(self, spec):
+        module = super().build(spec)
+        with torch.no_grad():
+            module.embed.weight.copy_(torch.full(module.embed.weight.shape, math.tau, device="cpu"))
+            float(module.embed.weight.sum())
+        return module
+
+
+class Forgetful(Waves):
+    """Wrong: what it drew when it was built is saved nowhere."""
+
+    def __init__(self, spec: Any, width: int):
+        super().__init__(spec, width)
+        self.drawn = torch.rand(width, device="cpu")
+
+    def forward(self, values):
+        return super().forward(values) * self.drawn
+
+
+class ForgetfulConfig(WavesConfig):
+    """Wrong: see `Forgetful`."""
+
+    kind: Literal["foreign:ForgetfulConfig"] = "foreign:ForgetfulConfig"
+
+    def build(self, spec):
+        return Forgetful(spec, self.width)
+
+
+class Opaque(Waves):
+    """Wrong for export: numbers leave torch and come back as constants."""
+
+    def forward(self, values):
+        return super().forward(values) + float(values.detach().numpy().mean())
+
+
+class OpaqueConfig(WavesConfig):
+    """Wrong for export: see `Opaque`."""
+
+    kind: Literal["foreign:OpaqueConfig"] = "foreign:OpaqueConfig"
+
+    def build(self, spec):
+        return Opaque(spec, self.width)
+
+
+class CrowdedConfig(PatchConfig):
+    """Wrong: a row's tokens depend on its company."""
+
+    kind: Literal["foreign:CrowdedConfig"] = "foreign:CrowdedConfig"  # type: ignore[assignment]
+
+    def build(self, spec):
+        module = super().build(spec)
+        module.register_forward_hook(lambda module, given, tokens: tokens - tokens.mean(0))
+        return module
