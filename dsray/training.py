@@ -102,11 +102,12 @@ def make_execution(experiment: Experiment, model: RoutedModel, worker: Worker) -
 
 
 def write_training(places: Places, state: TrainState, device: torch.device) -> None:
-    """What the training says of itself: where it ended (`cpu`, or the GPU's name), stages as executed, steps, tasks."""
+    """What the training says of itself: where it ended (`cpu`, or the GPU's name), stages as executed, steps, ..."""
     about: dict[str, Any] = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "executed": state.executed,
         "steps": state.global_step,
+        "mean_epsilon": state.mean_epsilon,
         "task_accuracy": state.task_accuracy,
     }
     aside = places.model / ".training.json"

@@ -10,6 +10,7 @@ from dsray.engine.config import AdversarialConfig, AdversarialStage, TrainConfig
 from dsray.engine.regimes import ContinualConfig, FinetuneConfig
 from dsray.engine.rows import RowFilter
 from dsray.engine.stage import Stage
+from dsray.engine.terms import TermConfig
 from dsray.learning import unfreezing_phases
 
 CountRows = Callable[[RowFilter], int]
@@ -65,11 +66,13 @@ def compile_stages(
 
 def undefended(stages: list[Stage], train: TrainConfig) -> list[Stage]:
     """The same stages and steps with every attack left out: the baseline that robustness is measured against."""
-    return [stage.replace(perturb=None, terms=(train.task, *(t for t in stage.terms if _keeps(t)))) for stage in stages]
+    return [stage.replace(perturb=None, terms=_without_attack(stage.terms, train)) for stage in stages]
 
 
-def _keeps(term) -> bool:  # type: ignore[no-untyped-def]
-    return not term.needs_adversarial and term.kind != "task"
+def _without_attack(terms: tuple[TermConfig, ...], train: TrainConfig) -> tuple[TermConfig, ...]:
+    """The terms that read no adversarial rows; the task itself where none of them teaches it."""
+    kept = tuple(term for term in terms if not term.needs_adversarial)
+    return kept if any(term.kind == "task" for term in kept) else (train.task, *kept)
 
 
 def _stage(name: str, train: TrainConfig, regime: AdversarialStage | None) -> Stage:

@@ -20,7 +20,8 @@ Perturbation = Callable[[Batch, Tensor | None], Batch]
 class Context:
     """One batch on its way through the model.
 
-    step: step of the stage. anchors: of earlier tasks, for EWC.
+    step: step of the stage. moved: positions of the rows that the perturbation moves, all unless given; the clean and
+    the adversarial pass share what they have to say of the others. anchors: of earlier tasks, for EWC.
     """
 
     def __init__(
@@ -30,13 +31,15 @@ class Context:
         step: int,
         *,
         perturbation: Perturbation | None = None,
+        moved: Tensor | None = None,
         climbs_divergence: bool = False,
         anchors: list[Anchor] | None = None,
         clean: Output | None = None,
     ):
         self.model, self.batch, self.step = model, batch, step
         self.anchors = anchors or []
-        self._perturbation, self._climbs_divergence = perturbation, climbs_divergence
+        self._perturbation, self._moved, self._climbs_divergence = perturbation, moved, climbs_divergence
+        self._loads: list[Tensor] = []
         if clean is not None:
             self.__dict__["clean"] = clean
 
@@ -48,7 +51,7 @@ class Context:
     @cached_property
     def clean(self) -> Output:
         """The model's output on the batch as it came."""
-        return self.model(self.batch.inputs, self.batch.present)
+        return self._pass(self.batch, beside=self.__dict__.get("adversarial"))
 
     @cached_property
     def adversarial_batch(self) -> Batch:
@@ -62,12 +65,35 @@ class Context:
     def adversarial(self) -> Output:
         """The model's output on the adversarial rows."""
         batch = self.adversarial_batch
-        return self.clean if batch is self.batch else self.model(batch.inputs, batch.present)
+        return self.clean if batch is self.batch else self._pass(batch, beside=self.__dict__.get("clean"))
 
     def expert_load(self) -> Tensor:
-        """(blocks, experts) int64: choices of the experts in all passes made by terms (never in the attack's)."""
-        loads = [self.__dict__[name].expert_load for name in ("clean", "adversarial") if name in self.__dict__]
-        return torch.stack(loads).sum(0)
+        """(blocks, experts) int64: choices of the experts in all passes made by terms (never in the attack's).
+
+        A row that is the same in both passes counts once.
+        """
+        return torch.stack(self._loads).sum(0)
+
+    def _pass(self, batch: Batch, beside: Output | None) -> Output:
+        """The output on `batch`. beside: of the other pass, which holds for the rows that are not moved."""
+        if beside is None or self._moved is None or len(self._moved) == len(batch):
+            output = self.model(batch.inputs, batch.present)
+            self._loads.append(output.expert_load)
+            return output
+        part = batch.select(self._moved)
+        output = self.model(part.inputs, part.present)
+        self._loads.append(output.expert_load)
+        return _with_rows(beside, self._moved, output)
+
+
+def _with_rows(whole: Output, rows: Tensor, part: Output) -> Output:
+    """`whole` with the answers of `part` at the positions `rows`. Its load, that of two passes, is left empty."""
+    return Output(
+        whole.logits.index_copy(0, rows, part.logits),
+        tuple(w.index_copy(0, rows, p) for w, p in zip(whole.exits, part.exits, strict=True)),
+        whole.blocks_run.index_copy(0, rows, part.blocks_run),
+        torch.empty(0),
+    )
 
 
 def divergence(clean: Tensor) -> RowLoss:

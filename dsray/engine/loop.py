@@ -113,6 +113,8 @@ class _Loop:
         execution.optimizer_step(state.optimizer)
         state.model.balance(execution.expert_load(context))  # type: ignore[operator]
         epsilon = regime.epsilon(state.step) if regime.epsilon else None
+        if epsilon is not None:
+            state.add_radius(epsilon)
         state.step, state.global_step = state.step + 1, state.global_step + 1
         if _due(state.global_step, self.cadence.log) or state.step in (1, stage.steps):
             means = execution.reduce(torch.stack(list(parts.values())).detach().clone())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -25,7 +26,10 @@ class Regime:
     def __init__(self, stage: Stage, state: TrainState, seed: int, rank: int = 0, size: int = 1):
         self.stage, self.seed, self.rank, self.size = stage, seed, rank, size
         self.rate: Schedule = stage.rates.schedule.build(stage.steps)
-        self.terms: list[WeightedTerm] = [(t.kind, t.weight.build(stage.steps), t.build()) for t in stage.terms]
+        names = apart([term.kind for term in stage.terms])
+        self.terms: list[WeightedTerm] = [
+            (name, t.weight.build(stage.steps), t.build()) for name, t in zip(names, stage.terms, strict=True)
+        ]
         self.policies = [policy.build() for policy in stage.policies]
         self.epsilon: Schedule | None = stage.perturb.epsilon.build(stage.steps) if stage.perturb else None
         self.attacked = self._attacked(len(state.memory.rows) > 0)
@@ -37,20 +41,26 @@ class Regime:
 
     def context(self, state: TrainState, batch: Batch, model: nn.Module) -> Context:
         """The context of this step on this worker's rows."""
+        rows = self._moved(batch) if self.epsilon else None
         return Context(
             model,
             batch,
             state.step,
-            perturbation=self._perturbation(model, state.step) if self.epsilon else None,
+            perturbation=self._perturbation(model, state.step, rows) if rows is not None else None,
+            moved=rows,
             climbs_divergence=bool(self.stage.perturb and self.stage.perturb.climbs == "clean_divergence"),
             anchors=state.anchors,
         )
 
-    def _perturbation(self, model: nn.Module, step: int) -> Perturbation:
+    def _moved(self, batch: Batch) -> Tensor:
+        """Positions of the rows that are attacked and have an image to move."""
+        rows = self.attacked.to(batch.device)
+        return rows[batch.present["image"][rows]] if "image" in batch.present else rows
+
+    def _perturbation(self, model: nn.Module, step: int, rows: Tensor) -> Perturbation:
         seed = key_of(self.seed, "perturb", self.stage.name)
 
         def perturbed(epsilon: float, batch: Batch, clean: Tensor | None) -> Batch:
-            rows = self.attacked.to(batch.device)
             if epsilon == 0 or self.attack is None or len(rows) == 0:
                 return batch
             loss = None if clean is None else divergence(clean[rows])
@@ -73,6 +83,11 @@ class Regime:
         attacked[: whole - of_old] = True
         attacked[batch - old : batch - old + of_old] = True
         return attacked[self.rank :: self.size].nonzero()[:, 0]
+
+
+def apart(kinds: Sequence[str]) -> list[str]:
+    """Names for things of these kinds: the kind, and `KIND-2`, `KIND-3` for the next ones of the same kind."""
+    return [kind if (n := kinds[:i].count(kind)) == 0 else f"{kind}-{n + 1}" for i, kind in enumerate(kinds)]
 
 
 def freeze(model: nn.Module, stage: Stage) -> None:

@@ -20,7 +20,8 @@ from dsray.optim import load_named_state, named_state
 class TrainState:
     """Model and everything that grows while it learns. Randomness needs no state: it is a function of the step.
 
-    stage, step: position in the list of stages and inside the stage. history: validation lines of the current stage,
+    stage, step: position in the list of stages and inside the stage. radius_sum, radius_steps: of the epsilons of all
+    steps of attacked stages, in input-range units. history: validation lines of the current stage,
     what policies decide on. executed: the stages as they really ran. task_accuracy: row i, accuracy on tasks 0..i
     after task i. optimizer_memory: optimiser tensors of parameters that the current optimiser does not hold.
     """
@@ -30,6 +31,8 @@ class TrainState:
     stage: int = 0
     step: int = 0
     global_step: int = 0
+    radius_sum: float = 0.0
+    radius_steps: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     executed: list[dict[str, Any]] = field(default_factory=list)
     anchors: list[Anchor] = field(default_factory=list)
@@ -48,6 +51,8 @@ class TrainState:
             "stage": self.stage,
             "step": self.step,
             "global_step": self.global_step,
+            "radius_sum": self.radius_sum,
+            "radius_steps": self.radius_steps,
             "history": self.history,
             "executed": self.executed,
             "anchors": len(self.anchors),
@@ -81,8 +86,18 @@ class TrainState:
         memory = plain["memory"]
         self.memory = ReplayMemory(memory["size"], [np.array(t, np.int64) for t in memory["tasks"]])
         self.stage, self.step, self.global_step = plain["stage"], plain["step"], plain["global_step"]
+        self.radius_sum, self.radius_steps = plain["radius_sum"], plain["radius_steps"]
         self.history, self.executed = list(plain["history"]), list(plain["executed"])
         self.task_accuracy = [list(row) for row in plain["task_accuracy"]]
+
+    def add_radius(self, epsilon: float) -> None:
+        """Count one step of an attacked stage."""
+        self.radius_sum, self.radius_steps = self.radius_sum + epsilon, self.radius_steps + 1
+
+    @property
+    def mean_epsilon(self) -> float | None:
+        """Mean epsilon over all steps of attacked stages, as they ran; None where there was none."""
+        return self.radius_sum / self.radius_steps if self.radius_steps else None
 
     def renew_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Use `optimizer`, with the state last kept for each of its parameters (frozen ones stay remembered)."""

@@ -56,9 +56,8 @@ def _training_figures(record: Record) -> dict[str, float]:
     """Steps, mean epsilon, and what a sequence of tasks cost."""
     about = json.loads(Path(record.path, "model", "training.json").read_text())
     figures: dict[str, float] = {"steps": about["steps"]}
-    radii = [line["epsilon"] for line in record.history() if line.get("kind") == "step" and "epsilon" in line]
-    if radii:
-        figures["mean_train_epsilon"] = float(np.mean(radii))
+    if about.get("mean_epsilon") is not None:
+        figures["mean_train_epsilon"] = about["mean_epsilon"]
     if matrix := about["task_accuracy"]:
         figures |= {"retention": retention(matrix), "forgetting": forgetting(matrix)}
         figures |= {"learning_accuracy": learning_accuracy(matrix)}

@@ -60,8 +60,13 @@ class Execution(Protocol):
 
 
 def loss_of(context: Context, terms: Sequence[WeightedTerm], rows: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """The weighted sum of the terms over this worker's rows, divided by the rows of the global batch."""
+    """The weighted sum of the terms over this worker's rows, divided by the rows of the global batch.
+
+    The names of the terms must differ.
+    """
     parts = {name: weight(context.step) * term(context).sum() / rows for name, weight, term in terms}
+    if len(parts) < len(terms):
+        raise ValueError(f"two terms have one name: {', '.join(name for name, _, _ in terms)}")
     return torch.stack(list(parts.values())).sum(), {name: part.detach() for name, part in parts.items()}
 
 

@@ -269,8 +269,8 @@ def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits):
     batch = to_batch(digits.gather(digits.splits["train"][:32]), digits.schema)
     moved = regime.context(state, batch, state.model).adversarial_batch.inputs["image"]
     part = batch.select(regime.attacked)
-    of_part = regime.context(state, part, state.model)
     regime.attacked = torch.arange(len(part))
+    of_part = regime.context(state, part, state.model)
     expected = of_part.adversarial_batch.inputs["image"]
     still = [i for i in range(32) if torch.equal(moved[i], batch.inputs["image"][i])]
     assert torch.allclose(moved[[i for i in range(32) if i not in still]], expected, atol=1e-6)
