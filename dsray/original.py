@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dsray.base import RequestError
-from dsray.data import DataConfig, Prepared, known
+from dsray.data import DataConfig, Prepared, contents_of, known
 from dsray.placement import Placement
 from dsray.report import Record
 from dsray.schema import Schema
@@ -46,7 +46,7 @@ def check_contents(record: Record, config: DataConfig) -> None:
         raise RequestError(
             f"record: {record.path} was made by dsray {made}, which did not note what its rows hold; use that version"
         )
-    found = config.source.contents()
+    found = contents_of(config)
     for name in [*noted, *found]:
         if noted.get(name) != found.get(name):
             what = "is new" if name not in noted else "is not there any more" if name not in found else "has changed"
@@ -89,4 +89,4 @@ def _note(record: Record, config: DataConfig, data: Prepared) -> None:
 def _about(record: Record, config: DataConfig) -> dict[str, Any]:
     """The hash of each part of the source, and from where relative paths are meant: as a path from the record."""
     directory = os.path.relpath(Path.cwd(), record.path.resolve())
-    return {"source": config.source.kind, "contents": config.source.contents(), "directory": directory}
+    return {"source": config.source.kind, "contents": contents_of(config), "directory": directory}

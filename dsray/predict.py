@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,16 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from dsray.base import RequestError
 from dsray.compress import Artefact
 from dsray.data import prepare_table, read_rows
 from dsray.data.collate import unit_range
 from dsray.data.counts import count_rows, lines
+from dsray.data.origin import RowFault
 from dsray.data.output import check_out, write_rows
 from dsray.data.prepared import assemble_columns
 from dsray.report import Record
+from dsray.schema import Schema
 from dsray.serving import Predictor
 
 PRINTED = 20
@@ -28,7 +32,7 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
     record = Record.open(run)
     predictor = Predictor(Artefact.load(record.path / "compressed"))
     schema = predictor.artefact.schema
-    table = prepare_table(read_rows(file, schema), schema)
+    table = _prepared(read_rows(file, schema), file, schema)
     for line in lines({"": count_rows(table, schema)}, {"": len(table)}):
         console.print(line, soft_wrap=True)
     answers = predictor.answer(_columns(table, schema), len(table))
@@ -55,6 +59,15 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
     else:
         console.print(_shown(found))
     return found
+
+
+def _prepared(table: pa.Table, file: Path, schema: Schema) -> pa.Table:
+    try:
+        return prepare_table(table, schema)
+    except RowFault as fault:
+        if "file" in table.column_names:
+            raise RequestError(f"'{file}': '{table.column('file')[fault.row]}' {fault.what}") from None
+        raise replace(fault, field=f"'{file}'") from None
 
 
 def _columns(table: pa.Table, schema) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]

@@ -9,7 +9,7 @@ from dsray.data.order import draw, draw_range, steps_of
 from dsray.data.parquet import ParquetConfig
 from dsray.data.pipeline import fit_schema, prepare_table
 from dsray.data.plan import Plan
-from dsray.data.prepare import fingerprint_in, fingerprint_of, prepare
+from dsray.data.prepare import contents_of, fingerprint_in, fingerprint_of, prepare
 from dsray.data.prepared import Prepared, assemble, is_whole, known
 from dsray.data.source import SourceConfig
 from dsray.data.tables import load_tables
@@ -26,6 +26,7 @@ __all__ = [
     "TextColumn",
     "assemble",
     "columns_of",
+    "contents_of",
     "draw",
     "draw_range",
     "fingerprint_in",

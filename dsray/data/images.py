@@ -1,34 +1,20 @@
-"""Encoded images -> pixels."""
+"""The image column: bytes, or files that it names -> pixels of one size."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from dsray.base import RequestError
+from dsray.data.counts import Counts, mark
+from dsray.data.named import named_in, names_files
+from dsray.data.origin import RowFault
+from dsray.data.pictures import UNREADABLE, Picture, decode, fault
 from dsray.schema import ImageSpec
-
-UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises on bytes that are not a whole PNG or JPEG."""
-
-
-def open_image(encoded: bytes) -> Image.Image:
-    """The image behind PNG or JPEG bytes; only the header has been read. Raises one of UNREADABLE."""
-    return Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG"))
-
-
-def pixels_of(image: Image.Image, channels: int) -> np.ndarray:
-    """(height, width, channels) uint8; colour becomes grey and grey becomes colour as asked for."""
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip
-        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    if image.mode == "P":  # a palette with transparency would warn on its way to any other mode
-        image = image.convert("RGBA")
-    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    return pixels.reshape(*pixels.shape[:2], channels)
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -44,29 +30,61 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 def encode_images(table: pa.Table, spec: ImageSpec) -> pa.Table:
     """Adds `image` (fixed-size list uint8 in channel, height, width order) and `present.image`.
 
-    Null means that the image is missing: zeros. A value that occurs in many rows is decoded once.
+    A row without bytes whose path names a file is what that file holds. Neither means that the image is missing: zeros.
+    Marks the rows of which pixels were `transparent`. A value that occurs in many rows is decoded once. A value that
+    cannot be read is a RowFault.
     """
     column = table.column(f"raw.{spec.column}")
+    names = pa.chunked_array([pa.nulls(len(column), pa.string())])
     if pa.types.is_struct(column.type):
+        names = named_in(column) if names_files(column.type) else names
         column = pc.struct_field(column, "bytes")
-    values = column.cast(pa.large_binary()).combine_chunks().dictionary_encode()
-    decoded = np.zeros((len(values.dictionary) + 1, spec.channels, spec.height, spec.width), dtype=np.uint8)
-    for i, encoded in enumerate(values.dictionary):
-        decoded[i] = _decode(encoded.as_py(), spec)
-    present = column.is_valid().to_numpy(zero_copy_only=False)
-    index = values.indices.fill_null(len(values.dictionary)).to_numpy()
-    flat = pa.array(decoded[index].reshape(-1))
-    size = spec.channels * spec.height * spec.width
-    image = pa.FixedSizeListArray.from_arrays(flat, size)
-    return table.append_column("image", image).append_column("present.image", pa.array(present))
+    given = column.cast(pa.large_binary()).combine_chunks().dictionary_encode()
+    named = names.combine_chunks().dictionary_encode()
+    last = len(given.dictionary) + len(named.dictionary)
+    index = given.indices.fill_null(last).to_numpy()
+    index = np.where(named.is_valid(), len(given.dictionary) + named.indices.fill_null(0).to_numpy(), index)
+    decoded = np.zeros((last + 1, spec.channels, spec.height, spec.width), dtype=np.uint8)
+    transparent = np.zeros(last + 1, dtype=np.bool_)
+    for i, value in enumerate((*given.dictionary, *named.dictionary)):
+        try:
+            picture = _read(value.as_py(), spec)
+        except _Unreadable as error:
+            row = int(np.flatnonzero(index == i)[0])
+            raise RowFault("data.image.column", spec.column, row, str(error)) from None
+        decoded[i], transparent[i] = resize(picture.pixels, spec.height, spec.width).transpose(2, 0, 1), picture[1]
+    image = pa.FixedSizeListArray.from_arrays(
+        pa.array(decoded[index].reshape(-1)), spec.channels * spec.height * spec.width
+    )
+    table = table.append_column("image", image).append_column("present.image", pa.array(index != last))
+    return mark(table, "image", {"transparent": transparent[index]})
 
 
-def _decode(encoded: bytes, spec: ImageSpec) -> np.ndarray:
+def remarks(counts: Mapping[str, Counts], spec: ImageSpec) -> Iterator[str]:
+    """What a user should know of the images before believing a figure."""
+    if some := sum(found["image"]["transparent"] for found in counts.values()):
+        yield f"data.image: {some:,} pictures have transparent pixels; they are laid over white"
+
+
+class _Unreadable(Exception):
+    """Bytes or a file that is no picture, in words."""
+
+
+def _read(value: bytes | str, spec: ImageSpec) -> Picture:
+    where = ""
+    if isinstance(value, str):
+        where = f"names the file '{value}', which "
+        try:
+            value = _content(Path(value))
+        except (OSError, ValueError):
+            raise _Unreadable(where + "is not there or cannot be read; needs bytes, or a PNG or JPEG file") from None
     try:
-        pixels = pixels_of(open_image(encoded), spec.channels)
-    except UNREADABLE:
-        raise RequestError(
-            f"data.image.column: column '{spec.column}' holds {len(encoded)} bytes starting with {encoded[:8]!r}; "
-            "needs whole PNG or JPEG images"
-        ) from None
-    return resize(pixels, spec.height, spec.width).transpose(2, 0, 1)
+        return decode(value, spec.channels)
+    except UNREADABLE as error:
+        raise _Unreadable(where + fault(value, error)) from None
+
+
+def _content(file: Path) -> bytes:
+    if not file.is_file():  # a pipe or a device would be read for ever
+        raise FileNotFoundError(file)
+    return file.read_bytes()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dsray.base import RequestError, nearest
-from dsray.data.images import UNREADABLE, open_image, pixels_of
+from dsray.data.pictures import TOO_LARGE, UNREADABLE, WrongSize, decode
 from dsray.data.tokens import tokenise
 from dsray.schema import ImageSpec, Schema
 
@@ -21,7 +21,7 @@ def columns_of(instances: Sequence[Any], schema: Schema, field: str = "instances
     """The instances as columns; row ids are positions, targets are -1.
 
     instances: one dict each with a key for every modality of the schema; null hides that modality.
-        image: PNG or JPEG in base64 (a data: URI too), or nested numbers of shape (height, width),
+        image: PNG or JPEG in base64 (a data: URI too), read by `dsray.data.pictures`, or nested numbers of shape (height, width),
             (height, width, channels) or (channels, height, width): either whole numbers in 0..255 only, or
             fractions in [0, 1]. The size must be the schema's: nothing is resized here.
         text: a string.
@@ -88,9 +88,11 @@ def _encoded(value: str, spec: ImageSpec, field: str) -> np.ndarray:
     except ValueError:
         raise RequestError(f"{field}: is not base64; needs a PNG or JPEG image in base64") from None
     try:
-        image = open_image(content)
-        _check_size(image.height, image.width, spec, field)  # before a single pixel is decoded
-        pixels = pixels_of(image, spec.channels)
+        pixels = decode(content, spec.channels, (spec.height, spec.width)).pixels
+    except WrongSize as error:
+        raise _wrong_size(error.height, error.width, spec, field) from None
+    except TOO_LARGE:
+        raise RequestError(f"{field}: has far too many pixels; needs {spec.height}x{spec.width}") from None
     except UNREADABLE:
         raise RequestError(f"{field}: is not a whole PNG or JPEG image") from None
     return np.divide(pixels.transpose(2, 0, 1), 255, dtype=np.float32)
@@ -134,7 +136,11 @@ def _channels_first(numbers: np.ndarray, spec: ImageSpec, field: str) -> np.ndar
 
 def _check_size(height: int, width: int, spec: ImageSpec, field: str) -> None:
     if (height, width) != (spec.height, spec.width):
-        raise RequestError(f"{field}: got {height}x{width} pixels (height x width); needs {spec.height}x{spec.width}")
+        raise _wrong_size(height, width, spec, field)
+
+
+def _wrong_size(height: int, width: int, spec: ImageSpec, field: str) -> RequestError:
+    return RequestError(f"{field}: got {height}x{width} pixels (height x width); needs {spec.height}x{spec.width}")
 
 
 def _what(value: Any) -> str:

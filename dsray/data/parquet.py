@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from dsray.base import RequestError
+from dsray.data.named import digest, located, named_in, names_files
 from dsray.data.source import SPLITS, SourceConfig
 
 
@@ -29,8 +30,8 @@ class ParquetConfig(SourceConfig):
 
     def fingerprint(self) -> str:
         content = hashlib.blake2b(digest_size=16)
-        for name, digest in self.contents().items():
-            content.update(f"{name} {digest}\n".encode())
+        for name, found in self.contents().items():
+            content.update(f"{name} {found}\n".encode())
         return content.hexdigest()
 
     def contents(self) -> dict[str, str]:
@@ -39,8 +40,7 @@ class ParquetConfig(SourceConfig):
             path = self._path(split)
             for file in parquet_files(path, f"data.source.{split}"):
                 name = file.name if file == path else file.relative_to(path)
-                about = file.stat()
-                found[f"{split}: {name}"] = _digest(file, about.st_size, about.st_mtime_ns)
+                found[f"{split}: {name}"] = digest(file)
         return found
 
     def at(self, folder: Path) -> Self:
@@ -51,18 +51,24 @@ class ParquetConfig(SourceConfig):
                 moved[split] = str((folder / path).resolve())
         return self.model_copy(update=moved)
 
+    def named_files(self, column: str) -> Iterator[Path]:
+        for split in self._splits():
+            for file in parquet_files(self._path(split), f"data.source.{split}"):
+                yield from _named_files(file, column)
+
+    def place(self, split: str, row: int) -> str:
+        for file in parquet_files(self._path(split), f"data.source.{split}"):
+            rows = pq.read_metadata(file).num_rows
+            if row < rows:
+                return f"row {row} of '{file}' ({split})"
+            row -= rows
+        return super().place(split, row)
+
     def _splits(self) -> list[str]:
         return [split for split in SPLITS if getattr(self, split) is not None]
 
     def _path(self, split: str) -> Path:
         return expand(getattr(self, split), f"data.source.{split}")
-
-
-@lru_cache(maxsize=4096)
-def _digest(file: Path, size: int, changed_ns: int) -> str:
-    """The hash of a file's content, read once in a process for each size and time of change."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def expand(text: str, field: str) -> Path:
@@ -103,7 +109,8 @@ def read_parquet(path: Path, field: str) -> pa.Table:
     tables = []
     for file in parquet_files(path, field):
         try:
-            tables.append(_plain(pq.ParquetFile(file).read().replace_schema_metadata(None)))
+            table = pq.ParquetFile(file).read().replace_schema_metadata(None)
+            tables.append(located(_plain(table), file.parent))
         except (pa.ArrowInvalid, OSError) as error:
             raise RequestError(f"{field}: '{file}' is not a Parquet file ({str(error).split('.')[0]})") from None
     try:
@@ -113,3 +120,26 @@ def read_parquet(path: Path, field: str) -> pa.Table:
     if not len(table):
         raise RequestError(f"{field}: '{path}' has no rows")
     return table
+
+
+def _named_files(file: Path, column: str) -> Iterator[Path]:
+    """The files that rows of `column` name, a group of rows at a time; what is no Parquet file is told by its reader."""
+    try:
+        opened = pq.ParquetFile(file)
+        place = opened.schema_arrow.get_field_index(column)
+        if place < 0 or not names_files(opened.schema_arrow.field(place).type):
+            return
+        if all(_holds_all(opened.metadata.row_group(i), column) for i in range(opened.num_row_groups)):
+            return
+        for batch in opened.iter_batches(columns=[column]):
+            table = located(pa.table([batch.column(column)], [column]), file.parent)
+            yield from map(Path, named_in(table.column(0)).drop_null().to_pylist())
+    except (pa.ArrowInvalid, OSError):
+        return
+
+
+def _holds_all(group: pq.RowGroupMetaData, column: str) -> bool:
+    """True where the file itself says that no row of the group lacks its bytes, so that they need not be read."""
+    chunks = (group.column(i) for i in range(group.num_columns))
+    found = [chunk.statistics for chunk in chunks if chunk.path_in_schema == f"{column}.bytes"]
+    return all(about is not None and about.has_null_count and about.null_count == 0 for about in found)

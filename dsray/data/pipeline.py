@@ -7,6 +7,7 @@ import pyarrow as pa
 from dsray.data.config import DataConfig
 from dsray.data.images import encode_images
 from dsray.data.labels import class_names, encode_label
+from dsray.data.origin import numbered
 from dsray.data.tokens import encode_text, learn_tokenizer, load_tokenizer
 from dsray.schema import ImageSpec, Schema, TextSpec
 
@@ -49,11 +50,12 @@ def prepare_table(table: pa.Table, schema: Schema) -> pa.Table:
 
     Adds `image` (fixed-size list uint8: channel, height, width), `text` (fixed-size list int64), `present.image`,
     `present.text` (bool), `target` (int64) and what `dsray.data.counts` counts. The columns of `table` are kept as
-    `raw.NAME`, but for the image.
+    `raw.NAME`, but for the image. A value that cannot be read is a RowFault.
     """
-    table = table.rename_columns([f"raw.{name}" for name in table.column_names])
-    if schema.image is not None:
-        table = encode_images(table, schema.image).drop_columns([f"raw.{schema.image.column}"])
-    if schema.text is not None:
-        table = encode_text(table, schema.text)
-    return encode_label(table, schema.label, schema.classes)
+    with numbered(table) as rows:
+        rows = rows.rename_columns([f"raw.{name}" for name in rows.column_names])
+        if schema.image is not None:
+            rows = encode_images(rows, schema.image).drop_columns([f"raw.{schema.image.column}"])
+        if schema.text is not None:
+            rows = encode_text(rows, schema.text)
+        return encode_label(rows, schema.label, schema.classes)

@@ -8,13 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from dsray.data.config import DataConfig
+from dsray.data.named import digest_of
+from dsray.data.origin import placed
 from dsray.data.pipeline import fit_schema, prepare_blocks
 from dsray.data.prepared import Prepared, assemble, is_whole
 from dsray.data.tables import load_tables
 from dsray.schema import Schema
 
+_NAMED = "a picture that a row names"
 FORMAT = 2
 """To be raised whenever the code gives other prepared rows for the same source and configuration."""
+
+
+def contents_of(config: DataConfig) -> dict[str, str]:
+    """Part of the content by name -> its hash: what the source holds, and the pictures that its rows name."""
+    named = named_content(config)
+    return config.source.contents() | ({_NAMED: named} if named else {})
+
+
+def named_content(config: DataConfig) -> str | None:
+    """The hash of the pictures that rows name instead of holding them; None where there are none."""
+    return digest_of(config.source.named_files(config.image.column)) if config.image else None
 
 
 def fingerprint_of(config: DataConfig, seed: int = 0, schema: Schema | None = None) -> str:
@@ -25,6 +39,7 @@ def fingerprint_of(config: DataConfig, seed: int = 0, schema: Schema | None = No
     about: dict[str, Any] = {
         "format": FORMAT,
         "source": config.source.fingerprint(),
+        "files": named_content(config),
         "data": config.model_dump(mode="json", exclude={"source"}),
         "seed": seed,
     }
@@ -54,7 +69,9 @@ def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0, schema
         return Prepared.load(folder)
     tables = load_tables(config, seed)
     schema = schema or fit_schema(config, tables["train"])
-    prepared = assemble(schema, {s: prepare_blocks(t, schema) for s, t in tables.items()}, config, fingerprint)
+    with placed(config.source):
+        blocks = {split: prepare_blocks(table, schema) for split, table in tables.items()}
+    prepared = assemble(schema, blocks, config, fingerprint)
     if folder is None:
         return prepared
     prepared.save(folder)

@@ -17,6 +17,7 @@ from dsray.base import RequestError, RunFailure
 from dsray.data.collate import unit_range
 from dsray.data.config import DataConfig
 from dsray.data.counts import Counts, count_rows
+from dsray.data.images import remarks
 from dsray.data.source import SPLITS
 from dsray.schema import Schema
 
@@ -121,7 +122,8 @@ def assemble(
     kept = list(dict.fromkeys([*([schema.text.column] if schema.text else []), *config.show]))
     shown = table.select([f"raw.{name}" for name in kept]).rename_columns(kept)
     splits = _positions({split: len(tables[split]) for split in SPLITS})
-    data = Prepared(columns, splits, schema, fingerprint, shown, counts, tuple(notes))
+    notes = (*notes, *(remarks(counts, schema.image) if schema.image else ()))
+    data = Prepared(columns, splits, schema, fingerprint, shown, counts, notes)
     for split, rows in splits.items():
         if not len(known(data, rows)):
             some = ", ".join(map(repr, schema.classes[:5])) + (", ..." if len(schema.classes) > 5 else "")

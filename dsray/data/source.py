@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +31,17 @@ class SourceConfig(Plugin):
     def at(self, folder: Path) -> Self:
         """The same source, its relative paths meant from `folder`, or from here where nothing stands there."""
         return self
+
+    def named_files(self, column: str) -> Iterable[Path]:
+        """The files that rows of an image column `{bytes, path}` name instead of holding bytes, in order of the rows.
+
+        Their content belongs to the fingerprint of the prepared rows.
+        """
+        return ()
+
+    def place(self, split: str, row: int) -> str:
+        """What a person calls row `row`, from 0, of a split of `tables`."""
+        return f"row {row} of the {split} rows"
 
     def columns(self) -> dict[str, Any]:
         """What the `data` section says of the columns unless the file says otherwise; empty where nothing is known."""

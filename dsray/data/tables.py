@@ -7,11 +7,13 @@ import pyarrow as pa
 from dsray.base import RequestError, nearest
 from dsray.data.config import DataConfig
 from dsray.data.holdout import hold_out
+from dsray.data.named import names_files
+from dsray.data.origin import names_of_numbers, number
 from dsray.data.source import SPLITS
 
 
 def load_tables(config: DataConfig, seed: int = 0) -> dict[str, pa.Table]:
-    """`train`, `validation` and `test` with the columns in use.
+    """`train`, `validation` and `test` with the columns in use, their rows numbered as the source gave them.
 
     seed: decides which training rows are held out where the source has no validation split.
     """
@@ -20,10 +22,11 @@ def load_tables(config: DataConfig, seed: int = 0) -> dict[str, pa.Table]:
         raise RequestError(f"data.source: source '{config.source.kind}' gave no {missing[0]} rows")
     for split, table in tables.items():
         check_columns(config, table, split)
+        tables[split] = number(table, split)
     if "validation" not in tables:
         tables["train"], tables["validation"] = hold_out(tables["train"], config, seed)
     wanted = _columns(config)
-    return _alike({split: tables[split].select(wanted) for split in SPLITS}, config)
+    return _alike({split: tables[split].select(wanted + names_of_numbers(tables[split])) for split in SPLITS}, config)
 
 
 def _alike(tables: dict[str, pa.Table], config: DataConfig) -> dict[str, pa.Table]:
@@ -76,7 +79,9 @@ def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
 
 
 def holds_images(kind: pa.DataType) -> bool:
-    """Bytes, or a struct with the bytes in a field of that name."""
+    """Bytes, or a struct with the bytes in a field of that name, which may be null where another names the file."""
+    if names_files(kind) and pa.types.is_null(kind.field("bytes").type):
+        return True
     if pa.types.is_struct(kind):
         return kind.get_field_index("bytes") >= 0 and holds_images(kind.field("bytes").type)
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

@@ -14,7 +14,6 @@ import ray
 import ray.data
 
 from dsray.augment import AugmentConfig
-from dsray.base import RequestError
 from dsray.data import (
     DataConfig,
     Plan,
@@ -25,7 +24,8 @@ from dsray.data import (
     is_whole,
     load_tables,
 )
-from dsray.runtime.gather import REFUSED, Share, gather, prepare_block
+from dsray.data.origin import placed
+from dsray.runtime.gather import REFUSED, Share, gather, prepare_block, refusal
 from dsray.schema import Schema
 
 BLOCK_ROWS = 4096
@@ -49,7 +49,9 @@ def prepare(config: DataConfig, cache: Path, seed: int = 0, schema: Schema | Non
         quiet_context()
         tables = load_tables(config, seed)
         schema = schema or fit_schema(config, tables["train"])
-        assemble(schema, _prepare(tables, schema), config, fingerprint).save(folder)
+        with placed(config.source):
+            blocks = _prepare(tables, schema)
+        assemble(schema, blocks, config, fingerprint).save(folder)
     return Prepared.load(folder)
 
 
@@ -60,7 +62,7 @@ def _prepare(tables: Mapping[str, pa.Table], schema: Schema) -> dict[str, pa.Tab
     parts = ray.get(dataset.to_arrow_refs())
     for part in parts:
         if REFUSED in part.column_names:
-            raise RequestError(part.column(REFUSED)[0].as_py())
+            raise refusal(part)
     whole = pa.concat_tables(parts)
     found, start = {}, 0
     for split, table in tables.items():

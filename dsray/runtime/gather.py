@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import ray
 
 from dsray.augment import AugmentConfig, augment
 from dsray.base import RequestError
+from dsray.data.origin import RowFault
 from dsray.data.pipeline import prepare_table
 from dsray.data.plan import Plan
 from dsray.data.prepared import Prepared
@@ -52,9 +54,15 @@ def gather(
 def prepare_block(block: dict[str, Any], blocks: list[ray.ObjectRef], schema: Schema) -> pa.Table:
     """Decoded and tokenised rows. block: `id` (1,), the number of one of the tables that `blocks` refers to.
 
-    Rows that are refused give the sentence that says why: Ray Data would lose the error itself on its way.
+    Rows that are refused give what `refusal` makes the error of: Ray Data would lose the error itself on its way.
     """
     try:
         return prepare_table(ray.get(blocks[0])[int(block["id"][0])], schema)
     except RequestError as error:
-        return pa.table({REFUSED: [str(error)]})
+        return pa.table({REFUSED: [json.dumps(error.args)]})
+
+
+def refusal(part: pa.Table) -> RequestError:
+    """The error that `prepare_block` met."""
+    said = json.loads(part.column(REFUSED)[0].as_py())
+    return RowFault(*said) if len(said) > 1 else RequestError(*said)

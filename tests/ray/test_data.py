@@ -92,5 +92,6 @@ def test_rows_that_are_refused_are_told_as_in_one_process(ray_session, tmp_path)
     for place in (prepare_here, prepare):
         with pytest.raises(RequestError, match="holds 8 bytes starting with b'no image'; needs whole PNG") as caught:
             place(config, tmp_path / "cache")
+        assert f"row 9 of '{tmp_path / 'test.parquet'}' (test)" in str(caught.value)
         said.append(str(caught.value))
     assert said[0] == said[1]

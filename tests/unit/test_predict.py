@@ -9,6 +9,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -106,3 +107,32 @@ def test_another_suffix_is_refused_before_any_work(tmp_path, name, has):
     with pytest.raises(RequestError) as caught:
         predict_file(tmp_path / "no run", tmp_path / "no file", tmp_path / name, Console(quiet=True))
     assert str(caught.value) == f"out: {tmp_path / name} has {has}; needs .csv, .parquet or .jsonl (JSON lines)"
+
+
+def test_what_is_wrong_with_the_rows_of_a_file_is_told(images_only, tmp_path):
+    said = io.StringIO()
+    for name, alpha in (("a.png", 0), ("b.png", 255)):
+        Image.new("LA", (8, 8), (0, alpha)).save(tmp_path / name)
+    (tmp_path / "rows.csv").write_text("image,digit\na.png,3\n,three\nb.png,\nb.png,4\n")
+    predict_file(images_only, tmp_path / "rows.csv", None, Console(file=said))
+    assert said.getvalue().splitlines()[:4] == [
+        "image missing: 1 of 4 rows (25.0 %)",
+        "image transparent: 1 of 4 rows (25.0 %)",
+        "label missing: 1 of 4 rows (25.0 %)",
+        "label unknown: 1 of 4 rows (25.0 %)",
+    ]
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    for given, where in (("rows.csv", r"rows.csv': column 'image', row 2, holds"), ("b.png", r"b.png': 'b.png' holds")):
+        with pytest.raises(RequestError, match=rf"{where} 10 bytes starting with b'no pictu'; needs whole PNG or JPEG"):
+            predict_file(images_only, tmp_path / given, None, Console(file=said))
+
+
+def test_a_turned_picture_is_predicted_as_it_is_shown(images_only, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(np.rot90(pixels).copy()).save(tmp_path / "b.png", exif=turned)
+    Image.fromarray(np.rot90(pixels).copy()).save(tmp_path / "c.png")
+    upright, shown, sideways = predict_file(images_only, tmp_path, None, Console(quiet=True))["confidence"].to_pylist()
+    assert upright == shown != sideways

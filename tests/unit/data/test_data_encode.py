@@ -86,7 +86,9 @@ def test_missing_values_are_zeros_and_marked(small):
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a..", b"\x89PNG\r\n\x1a\n broken"])
 def test_bytes_that_are_no_image(content):
-    with pytest.raises(RequestError, match=r"data.image.column: column 'i' holds \d+ bytes .*needs whole PNG or JPEG"):
+    with pytest.raises(
+        RequestError, match=r"data.image.column: column 'i', row 0, holds \d+ bytes .*needs whole PNG or JPEG"
+    ):
         prepare_table(pa.table({"i": [content]}), image_schema(2, 2))
 
 
