@@ -97,7 +97,7 @@ def attack(run: Run, overrides: Overrides = None, trust: Trust = False, local: L
     from dsray.console import console
     from dsray.verbs import attack_run
 
-    attack_run(run, overrides or [], trust=trust, local=local, console=console())
+    attack_run(run, overrides or [], trust=trust, local=local, console=console(), command=_typed())
 
 
 @app.command()
@@ -106,7 +106,7 @@ def compress(run: Run, overrides: Overrides = None, trust: Trust = False, local:
     from dsray.console import console
     from dsray.verbs import compress_run
 
-    compress_run(run, overrides or [], trust=trust, local=local, console=console())
+    compress_run(run, overrides or [], trust=trust, local=local, console=console(), command=_typed())
 
 
 @app.command()
@@ -165,7 +165,9 @@ def doctor() -> None:
 def main(argv: list[str] | None = None) -> NoReturn:
     """Entry point; the exit status is 0 done, 1 failed while running, 2 wrong request, 130 interrupted."""
     from dsray.base import DsrayError
+    from dsray.interruption import end_on_sigterm
 
+    end_on_sigterm()
     try:
         code = app(argv, standalone_mode=False) or 0
         code = _interrupted() if code == 130 else int(code)
@@ -199,13 +201,9 @@ def _foreign(error: Exception) -> int:
 
 
 def _interrupted() -> int:
-    from dsray.runner import current_record, resume_command
-
-    path, words = current_record(), _typed()
-    if path is not None:
-        _say(f"interrupted; go on with: {resume_command(path, words)}")
-    else:
-        _say("interrupted")
+    at_work = sys.modules.get("dsray.writer")  # not imported yet: nothing was begun
+    line = at_work.going_on() if at_work else None
+    _say(f"interrupted; go on with: {line}" if line else "interrupted")
     return 130
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
+from dsray import interruption
 from dsray.base import RequestError
 from dsray.data import DataConfig, Prepared, prepare
 from dsray.engine import LocalWorker
@@ -88,7 +89,11 @@ class LocalPlacement:
             train(experiment, worker, undefended=twin, places=places)
 
     def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:
-        return [work(item, *shared) for item in items]
+        done = []
+        for item in items:
+            interruption.check()
+            done.append(work(item, *shared))
+        return done
 
 
 def _whole(model: Path) -> bool:

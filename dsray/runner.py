@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from dsray import interruption
 from dsray.base import RequestError
 from dsray.checks import check_experiment
 from dsray.data import Prepared
@@ -31,9 +31,9 @@ from dsray.report.tensorboard import TensorBoardWriter
 from dsray.steps.attack import attack_step
 from dsray.steps.compress import compress_step
 from dsray.steps.evaluate import evaluate_step, example
+from dsray.writer import running
 
 RUNS = Path("runs")
-_current: list[Path] = []
 
 
 def run(
@@ -59,50 +59,16 @@ def run(
         _no_processes(experiment)
     record = open_record(experiment, out, resume, command or [], list(overrides))
     console = console or Console(quiet=True)
-    try:
-        with current(record), Progress(console) as progress, session(experiment, local) as placement:
+    begun = None if resume else lambda: bool(record.status["steps"])
+    with running(record, command or [], console, begun=begun):
+        with Progress(console) as progress, session(experiment, local) as placement:
             _Run(record, experiment, placement, progress, started).steps()
         record.update_timings({"seconds_total": time.monotonic() - started})
-        record.finish()
-        write_report(record)
-    except Exception as error:
-        if isinstance(error, RequestError) and not resume and not record.status["steps"]:
-            record.discard()
-        else:
-            record.fail(error)
-            with suppress(Exception):  # what was finished is shown; the error itself is told by the caller
-                write_report(record)
-        raise
     console.print(closing_table(record))
     console.print(f"\nThe record is in {record.path}. Next:", highlight=False)
     for line in next_commands(record):
         console.print(f"  {line}", highlight=False, soft_wrap=True)
     return record
-
-
-def current_record() -> Path | None:
-    """The record that this process is working on, if any."""
-    return _current[0] if _current else None
-
-
-@contextmanager
-def current(record: Record) -> Iterator[None]:
-    """Note the record being worked on, for the line that an interruption leaves."""
-    _current[:] = [record.path]
-    try:
-        yield
-    except KeyboardInterrupt:
-        record.fail("interrupted")
-        raise
-    _current.clear()
-
-
-def resume_command(record_path: Path, command: list[str]) -> str:
-    """The line that goes on with an interrupted run."""
-    words = [w for w in command if w != "--resume"]
-    if "--out" in words:
-        del words[words.index("--out") : words.index("--out") + 2]
-    return shlex.join([*words, "--out", str(record_path), "--resume"])
 
 
 class _Run:
@@ -139,11 +105,15 @@ class _Run:
     def _step(self, name: str, work: Callable[[], Any]) -> None:
         if self.record.status["steps"].get(name) == "done":
             return
+        interruption.check()
         self.record.set_step(name, "running")
         try:
             with self._phase(name):
                 work()
-        except Exception:
+        except KeyboardInterrupt:
+            self.record.set_step(name, "interrupted")
+            raise
+        except BaseException:
             self.record.set_step(name, "failed")
             raise
         self.record.set_step(name, "done")
@@ -243,7 +213,6 @@ def open_record(
         record = Record.open(Path(out) if out else RUNS / "latest")
         if record.experiment_text != text:
             raise RequestError(_changed(record, experiment))
-        record.resume()
         return record
     manifest = make_manifest(experiment.tree(), command or [Path(sys.argv[0]).name, *sys.argv[1:]], overrides, {})
     if out is not None:

@@ -9,15 +9,15 @@ from typing import Any
 
 from rich.console import Console
 
-from dsray.base import DsrayError, RequestError, RunFailure
+from dsray.base import RequestError, RunFailure
 from dsray.checks import check_experiment
 from dsray.data import Prepared, prepare
 from dsray.experiment import Experiment
 from dsray.original import note_contents
 from dsray.report import Record
-from dsray.report.html import write_report
-from dsray.runner import RUNS, current, open_record
+from dsray.runner import RUNS, open_record
 from dsray.tuning import Study, SweepTable, check_space, sweep_of, write_results
+from dsray.writer import running
 
 
 def sweep(experiment: Experiment, *, out: Path | None, resume: bool, console: Console, command: list[str]) -> Record:
@@ -33,27 +33,20 @@ def sweep(experiment: Experiment, *, out: Path | None, resume: bool, console: Co
     check_experiment(experiment, data)
     check_space(experiment, data)
     record = open_record(experiment, out, resume, command, [])
-    with current(record):
+    study: Study | None = None
+    begun = None if resume else lambda: bool(study and study.ended)
+    with running(record, command, console, begun=begun):
         study = Study(record.path / "tune", experiment)
         if study.ended:
             console.print(f"{len(study.ended)} of {study.tune.trials} trials are finished already", highlight=False)
-        try:
-            note_contents(record, experiment.data)
-            _search(study, cache, record, console)
-            if study.best is None:
-                reason = (study.errors or ["every trial was stopped early"])[0]
-                raise RunFailure(f"tune: no trial succeeded; the first said: {reason}")
-            summary = write_results(record, study)
-        except DsrayError as error:
-            if isinstance(error, RequestError) and not resume and not study.ended:
-                record.discard()
-            else:
-                record.fail(error)
-            raise
+        note_contents(record, experiment.data)
+        _search(study, cache, record, console)
+        if study.best is None:
+            reason = (study.errors or ["every trial was stopped early"])[0]
+            raise RunFailure(f"tune: no trial succeeded; the first said: {reason}")
+        summary = write_results(record, study)
         record.update_metrics(_figures(summary))
         record.update_timings({"seconds_total": time.monotonic() - started, **_timings(study)})
-        record.finish()
-        write_report(record)
     _tell(record, summary, time.monotonic() - started, console)
     return record
 

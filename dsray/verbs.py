@@ -24,9 +24,12 @@ from dsray.runner import models_of, session
 from dsray.sections import ServeConfig
 from dsray.steps.attack import attack_step
 from dsray.steps.compress import compress_step
+from dsray.writer import writing
 
 
-def attack_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool, console: Console) -> None:
+def attack_run(
+    run: Path, overrides: Iterable[str], *, trust: bool, local: bool, console: Console, command: list[str]
+) -> None:
     """Judge the models of a run again, by `judge.` overrides, and write `attack.json` and the report anew.
 
     A judgement by other terms than the experiment's own stands beside it; `metrics.json` keeps the experiment's own.
@@ -36,14 +39,14 @@ def attack_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool,
     given = [f"adversarial.{text}" for text in overrides]
     experiment = _changed(original, given, "judge.", "adversarial.judge.")
     judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
-    with _placed(record, experiment, local) as (placement, data):
+    with writing(record, command, console), _placed(record, experiment, local) as (placement, data):
         model, twin = models_of(record, original)
         models: dict[str, nn.Module] = {"": model}
         if twin is not None:
             models["_undefended"] = twin
         same = own is not None and judge == own.judge
         report = attack_step(record, data, judge, experiment.seed, models, placement, own=same)
-    write_report(record)
+        write_report(record)
     console.print(
         f"robust accuracy {100 * report['robust_accuracy']:.1f} % at epsilon {judge.epsilon:g} on {report['rows']} test "
         f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %"
@@ -53,7 +56,9 @@ def attack_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool,
         console.print(f"kept in judgements.json; metrics.json {kept}")
 
 
-def compress_run(run: Path, overrides: Iterable[str], *, trust: bool, local: bool, console: Console) -> None:
+def compress_run(
+    run: Path, overrides: Iterable[str], *, trust: bool, local: bool, console: Console, command: list[str]
+) -> None:
     """Compress the model of a run by `compress.` overrides; the record's artefact is replaced when the gate passes.
 
     An artefact by other settings than the experiment's own has its figures in its own report; `metrics.json` keeps
@@ -62,11 +67,11 @@ def compress_run(run: Path, overrides: Iterable[str], *, trust: bool, local: boo
     record, original = _open(run, trust)
     experiment = _changed(original, overrides, "compress.", "compress.")
     config = experiment.compress or CompressConfig()
-    with _placed(record, experiment, local) as (placement, data):
+    with writing(record, command, console), _placed(record, experiment, local) as (placement, data):
         model = models_of(record, original)[0]
         own = config == original.compress
         report = compress_step(record, experiment, data, model, config, placement, own=own)
-    write_report(record)
+        write_report(record)
     console.print(
         f"int8 accuracy {100 * report['accuracy_int8']:.1f} % (torch {100 * report['accuracy_torch']:.1f} %), "
         f"{report['size_bytes_int8'] / 1000:,.0f} kB ({report['size_ratio']:.2f} of fp32), in {record.path / 'compressed'}"

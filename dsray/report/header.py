@@ -14,11 +14,13 @@ from dsray.report.words import count, percent, points, seconds, size
 
 
 def header(record: Record) -> list[Child]:
-    """The head card, after a banner when the run has failed."""
+    """The head card, after a banner when the run has failed or was interrupted."""
     status, manifest = record.status, record.manifest
     state = status["state"]
     badge = el(
-        "span", state, class_=f"badge {'good' if state == 'done' else 'bad' if state == 'failed' else ''}".strip()
+        "span",
+        state,
+        class_=f"badge {'good' if state == 'done' else 'bad' if state in ('failed', 'interrupted') else ''}".strip(),
     )
     tiles = [_tile(*tile) for tile in _tiles(record)]
     card = el(
@@ -30,10 +32,17 @@ def header(record: Record) -> list[Child]:
         _command(manifest.get("command") or []),
         class_="card",
     )
-    banner = (
-        el("div", el("b", "The run failed: "), status["error"], class_="card banner") if status.get("error") else None
-    )
-    return [banner, card]
+    return [_banner(state, status.get("error")), card]
+
+
+def _banner(state: str, error: str | None) -> Html | None:
+    if error:
+        return el("div", el("b", "The run failed: "), error, class_="card banner")
+    if state == "interrupted":
+        return el(
+            "div", el("b", "The run was interrupted: "), "its command with --resume goes on", class_="card banner"
+        )
+    return None
 
 
 def _facts(record: Record) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any, Self
 import yaml
 
 from dsray.base import RequestError, nearest
+from dsray.report import lock
 
 FORMAT = 1
 _REQUIRED = ("experiment.yaml", "manifest.json")
@@ -26,11 +27,13 @@ class Record:
     """One run folder; its properties read the files as they are now.
 
     Make one with `create`, `create_at` or `open`. Files are written aside, flushed and renamed, so a reader and a
-    killed process never see half a file.
+    killed process never see half a file. One process at a time writes: a record that was made here is held until
+    `release`, one that was opened once `hold` is called.
     """
 
     def __init__(self, path: Path):
         self.path = path
+        self._lock: lock.Lock | None = None
 
     @classmethod
     def create(cls, root: Path, name: str, experiment_yaml: str, manifest: Mapping[str, Any]) -> Self:
@@ -42,8 +45,9 @@ class Record:
         newest = root / "latest"
         if newest.exists() and not newest.is_symlink():
             raise RequestError(f"runs folder: {newest} is no link to the newest run; move it away")
-        path = _claim(root, name)
-        record = cls(path)._begin(experiment_yaml, manifest)
+        record = cls(_claim(root, name))
+        record.hold()
+        path = record._begin(experiment_yaml, manifest).path
         aside = root / f".latest-{uuid.uuid4().hex[:8]}"
         aside.symlink_to(path.name)
         os.replace(aside, newest)
@@ -51,12 +55,17 @@ class Record:
 
     @classmethod
     def create_at(cls, path: Path, experiment_yaml: str, manifest: Mapping[str, Any]) -> Self:
-        """A new record at exactly `path`, which must be absent or empty."""
-        path = Path(path)
-        _make_folder(path, "out")
-        if any(path.iterdir()):
-            raise RequestError(f"out: {path} is not empty; give a new folder or --resume")
-        return cls(path)._begin(experiment_yaml, manifest)
+        """A new record at exactly `path`, which must be absent or empty; of several at once, one gets it."""
+        record = cls(Path(path))
+        _make_folder(record.path, "out")
+        _refuse_used(record.path)
+        record.hold()
+        try:
+            _refuse_used(record.path)  # by one that was quicker
+        except RequestError:
+            record.release()
+            raise
+        return record._begin(experiment_yaml, manifest)
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -97,8 +106,14 @@ class Record:
 
     @property
     def status(self) -> dict[str, Any]:
-        """`state` (running, done, failed), the `steps` finished so far, and the `error` of a failed run."""
-        return self.read_json("status.json") or {"state": "running", "steps": {}, "error": None}
+        """`state` (running, done, failed, interrupted), the `steps` so far, and the `error` of a failed run.
+
+        A record that says that it is running, and whose lock nobody holds, was interrupted.
+        """
+        status = self._written_status()
+        if status["state"] == "running" and lock.is_held(self.path) is False:
+            return {**status, "state": "interrupted"}
+        return status
 
     @property
     def experiment_text(self) -> str:
@@ -164,7 +179,7 @@ class Record:
     def set_step(self, step: str, state: str) -> None:
         """Note that a step of the run is now `running`, `done` or `failed`; a resumed run skips those that are done."""
         with _changing:
-            status = self.status
+            status = self._written_status()
             self.write_json("status.json", {**status, "steps": {**status["steps"], step: state}})
 
     def finish(self) -> None:
@@ -174,6 +189,26 @@ class Record:
     def fail(self, error: BaseException | str) -> None:
         """Mark the run as failed, with the reason as one line."""
         self._set_state("failed", " ".join(str(error).split()) or type(error).__name__)
+
+    def interrupt(self) -> None:
+        """Mark the run as ended by a signal; it can be resumed."""
+        self._set_state("interrupted", None)
+
+    @property
+    def certain(self) -> bool:
+        """False while the record is held on a file system without locks, where a second writer goes unnoticed."""
+        return self._lock is None or self._lock.certain
+
+    def hold(self) -> None:
+        """Become the one writer of the record; a RequestError that names the one there is already."""
+        if self._lock is None:
+            self._lock = lock.Lock(self.path)
+
+    def release(self) -> None:
+        """Let others write the record."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def discard(self) -> None:
         """Remove the record of a request that turned out to be wrong before anything was done."""
@@ -213,9 +248,12 @@ class Record:
         with _changing:
             self.write_json(name, {**(self.read_json(name) or {}), **figures})
 
+    def _written_status(self) -> dict[str, Any]:
+        return self.read_json("status.json") or {"state": "running", "steps": {}, "error": None}
+
     def _set_state(self, state: str, error: str | None) -> None:
         with _changing:
-            self.write_json("status.json", {**self.status, "state": state, "error": error})
+            self.write_json("status.json", {**self._written_status(), "state": state, "error": error})
 
 
 def _make_folder(path: Path, field: str) -> None:
@@ -223,6 +261,11 @@ def _make_folder(path: Path, field: str) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(f"{field}: cannot make the folder {path} ({error.strerror}); give another path") from None
+
+
+def _refuse_used(path: Path) -> None:
+    if any(found.name != lock.NAME for found in path.iterdir()):
+        raise RequestError(f"out: {path} is not empty; give a new folder or --resume")
 
 
 def _claim(root: Path, name: str) -> Path:

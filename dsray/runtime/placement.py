@@ -16,6 +16,7 @@ import dsray.runtime.quiet  # noqa: F401  isort: skip
 import ray
 import torch
 
+from dsray import interruption
 from dsray.data import DataConfig, Plan, Prepared
 from dsray.experiment import Experiment
 from dsray.placement import OnLine, trainings
@@ -105,6 +106,7 @@ def _wait(tasks: list[ray.ObjectRef], unfinished: int = 0) -> list[ray.ObjectRef
     """
     left = tasks
     while len(left) > unfinished:
+        interruption.check()
         ready, left = ray.wait(left, timeout=POLL_S)
         for task in ready:
             try:
@@ -127,6 +129,7 @@ def _in_thread(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
     thread = threading.Thread(target=guarded, daemon=True, name="train")
     thread.start()
     while thread.is_alive():
+        interruption.check()
         meanwhile()
         time.sleep(POLL_S)
     if errors:

@@ -9,7 +9,6 @@ import logging
 import os
 import secrets
 import shlex
-import signal
 import socket
 import time
 import urllib.request
@@ -30,6 +29,7 @@ from rich.console import Console
 
 from dsray.base import RequestError, RunFailure, explain
 from dsray.compress import Artefact
+from dsray.interruption import end_on_sigterm
 from dsray.runtime.session import Session
 from dsray.sections import ParallelConfig, ServeConfig
 from dsray.serving import Predictor
@@ -155,7 +155,7 @@ def serve_forever(run: Path, config: ServeConfig, console: Console) -> None:
     check_port(config)
     Artefact.load(run / "compressed")
     with Session(ParallelConfig()) as session, served(run, config, lasting=not session.own) as url:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ray's own handler prints a trace
+        end_on_sigterm()  # Ray's own handler prints a trace
         console.print(f"serving {run} at {url} (its interface: {url}/docs; Ctrl-C stops)", soft_wrap=True)
         console.print(f"  {reach(config.host)}", soft_wrap=True)
         example = run / "example.json"

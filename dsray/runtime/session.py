@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import signal
 import threading
 from types import TracebackType
 from typing import Self
@@ -14,6 +13,7 @@ import dsray.runtime.quiet  # noqa: F401  isort: skip
 import ray
 
 from dsray.base import RequestError, RunFailure
+from dsray.interruption import end_on_sigterm
 from dsray.sections import ParallelConfig
 
 SPARE_CPUS = 10
@@ -58,8 +58,7 @@ class Session:
             raise RunFailure(f"ray: cannot start or reach {where} ({error})") from None
         for name in ("ray", "ray.data", "ray.serve", "ray.train", "ray.tune"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # errors reach the caller as exceptions
-        if self.own and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; Ray's own handler prints a trace
+        end_on_sigterm()  # Ray's own handler prints a trace
         if not self.own:
             self.parallel.check_room(int(ray.cluster_resources().get("CPU", 0)) - 1, self.threads)
         return self

@@ -14,12 +14,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "dsray"
 LEVELS = {
-    0: "base batch noise schedules schema protocols overrides folders",
+    0: "base batch noise schedules schema protocols overrides folders interruption",
     1: "models augment attacks optim learning parallel compress data",
     2: "engine sections checkpoint",
     3: "experiment report testing training judge placement original rehearsal serving tuning plan checks starters predict doctor console",
     4: "runtime",
-    5: "runner steps verbs sweep",
+    5: "runner steps verbs sweep writer",
     6: "cli __main__",
 }
 LEVEL = {name: level for level, names in LEVELS.items() for name in names.split()}

@@ -91,7 +91,7 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         record.write_text("metrics.json", "half \ud800 written")
     assert record.metrics == {"test_accuracy": 0.5}
-    assert not list(record.path.glob(".*"))
+    assert not list(record.path.glob(".metrics*"))
 
 
 def test_status_follows_the_run(tmp_path: Path) -> None:

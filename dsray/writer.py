@@ -1,0 +1,78 @@
+"""The one process that writes a record: it holds the lock, leaves an honest state, and can say how to go on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from dsray import interruption
+from dsray.base import RequestError
+from dsray.report import Record
+from dsray.report.html import write_report
+
+_going_on: list[str] = []
+
+
+def going_on() -> str | None:
+    """The line that goes on with what this process was at work on when it was interrupted, if it was."""
+    return _going_on[0] if _going_on else None
+
+
+def resume_command(record_path: Path, command: list[str]) -> list[str]:
+    """The words that go on with an interrupted run or sweep."""
+    words, left = [], iter(command)
+    for word in left:
+        if word == "--out":
+            next(left, None)
+        elif word != "--resume" and not word.startswith("--out="):
+            words.append(word)
+    return [*words, "--out", str(record_path), "--resume"]
+
+
+@contextmanager
+def writing(record: Record, command: list[str], console: Console) -> Iterator[None]:
+    """For a verb that adds to a record: nobody else writes it meanwhile. command: the words to repeat the verb."""
+    interruption.forget()
+    record.hold()
+    if not record.certain:
+        console.print(f"{record.path}: no locks on this file system; let no other process write this record meanwhile")
+    _going_on[:] = [shlex.join(command)] if command else []
+    try:
+        yield
+        _going_on.clear()  # not after an error: the command line tells it
+    finally:
+        record.release()
+
+
+@contextmanager
+def running(
+    record: Record, command: list[str], console: Console, *, begun: Callable[[], bool] | None = None
+) -> Iterator[None]:
+    """For the making of a record: whatever ends it, the record says so.
+
+    A signal leaves it interrupted, an exception failed, with a report of what was finished; a wrong request that is
+    noticed before anything was done removes the record. begun: whether there is something to keep; None for a record
+    that stood before. command: the words as typed.
+    """
+    with writing(record, resume_command(record.path, command) if command else [], console):
+        try:
+            record.resume()
+            yield
+            record.finish()
+            write_report(record)
+        except KeyboardInterrupt:
+            with suppress(OSError):  # a record that says "running" and that nobody holds reads as interrupted too
+                record.interrupt()
+            raise
+        except BaseException as error:
+            if isinstance(error, RequestError) and begun is not None and not begun():
+                record.discard()
+            else:
+                with suppress(Exception):  # what was finished is shown; the error itself is told by the caller
+                    record.fail(error)
+                    write_report(record)
+            raise
