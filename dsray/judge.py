@@ -16,6 +16,7 @@ from dsray.batch import Batch
 from dsray.data import Prepared, known, to_batch
 from dsray.engine import Evaluation, RobustnessConfig, evaluate
 from dsray.experiment import Experiment
+from dsray.modes import evaluating
 from dsray.noise import key_of
 
 SHARD_ROWS = 75
@@ -79,8 +80,9 @@ def judge_shard(
     model: nn.Module, data: Prepared, rows: np.ndarray, judge: RobustnessConfig, epsilon: float, seed: int
 ) -> Robustness:
     """All attacks of the judgement on one shard, the adversarial rows kept."""
-    model.eval()
-    return evaluate_attacks(model, batches(data, rows, SHARD_ROWS), judge.attacks, epsilon, seed, keep_adversarial=True)
+    of_shard = batches(data, rows, SHARD_ROWS)
+    with evaluating(model):
+        return evaluate_attacks(model, of_shard, judge.attacks, epsilon, seed, keep_adversarial=True)
 
 
 def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared) -> dict[str, float]:

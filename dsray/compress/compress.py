@@ -25,6 +25,7 @@ from dsray.compress.quantize import activations, quantize
 from dsray.compress.ranges import activation_ranges
 from dsray.compress.session import Answers, Session
 from dsray.compress.speed import Call, interleaved
+from dsray.modes import evaluating
 from dsray.schema import Schema
 
 METHODS = {"minmax": False, "minmax averaged over batches": True}
@@ -73,8 +74,7 @@ def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfi
     The ranges of activations come from rows that ran every block, and the gate looks at such answers too: a row that
     is harder than those of calibration goes deeper than they went.
     """
-    model.eval()
-    with tempfile.TemporaryDirectory() as scratch:
+    with evaluating(model), tempfile.TemporaryDirectory() as scratch:
         graphs = _Graphs(Path(scratch), exits=bool(model.depth.exits))  # type: ignore[union-attr]
         example = rows.test.select(slice(0, 4))  # type: ignore[arg-type]
         export_onnx(model, example, graphs.full)  # type: ignore[arg-type]

@@ -101,7 +101,7 @@ class _Loop:
     def _step(self, stage: Stage, regime: Regime, batch) -> None:  # type: ignore[no-untyped-def]
         state, execution = self.state, self.execution
         assert state.optimizer is not None
-        state.model.train()
+        regime.training_mode(state.model)
         rate = regime.rate(state.step)
         set_rate(state.optimizer, rate)
         context = regime.context(state, batch, execution.model)

@@ -14,6 +14,7 @@ from dsray.engine.context import Context, Perturbation, divergence
 from dsray.engine.executions import WeightedTerm
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
+from dsray.modes import frozen_parts
 from dsray.noise import key_of
 from dsray.optim import trainable_names
 from dsray.protocols import Attack
@@ -35,9 +36,16 @@ class Regime:
         self.attacked = self._attacked(len(state.memory.rows) > 0)
         self.attack: Attack | None = stage.perturb.attack.build() if stage.perturb else None
         freeze(state.model, stage)
+        self.frozen = frozen_parts(state.model)
         learning = {n: p for n, p in state.model.named_parameters() if p.requires_grad}
         scales = stage.rates.scales([n for n, _ in state.model.named_parameters()], f"{stage.name}: rates.layers")
         state.renew_optimizer(stage.optimizer.build(learning, scales))
+
+    def training_mode(self, model: nn.Module) -> None:
+        """Training mode for what learns, evaluation mode for what is frozen, whose statistics thus stay."""
+        model.train()
+        for part in self.frozen:
+            part.eval()
 
     def context(self, state: TrainState, batch: Batch, model: nn.Module) -> Context:
         """The context of this step on this worker's rows."""

@@ -83,9 +83,9 @@ class RoutedModel(nn.Module):
         return head(tokens)
 
     def balance(self, load: Tensor) -> None:
-        """Update the routers after a batch. load: (blocks, experts), summed over workers."""
+        """Update the routers that learn after a batch. load: (blocks, experts), summed over workers."""
         for block, of_block in zip(self.trunk, load, strict=True):
-            if block.experts is not None:
+            if block.experts is not None and block.experts.router.weight.requires_grad:
                 block.experts.balance(of_block)
 
     def exportable(self) -> ExportableModel:

@@ -6,13 +6,15 @@ al. 2019 on why the two differ). Squared mini-batch gradients are a third thing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
+from dsray.base import RequestError
 from dsray.batch import Batch
+from dsray.modes import evaluating
 from dsray.noise import key_of, uniform_torch
 from dsray.protocols import as_classifier
 
@@ -28,39 +30,47 @@ def diagonal_fisher(
     row happens to take, what lies behind it matters to others.
 
     batches: of any data loader: `Batch`, or (images, labels) for a model that maps images to logits.
-    One backward pass per row and exit, so pass a few hundred rows. Only parameters that require gradients are measured;
-    training mode and gradients of the model are left as they were.
+    One backward pass per row and exit, so pass a few hundred rows. Only parameters that require gradients are measured,
+    also under `no_grad`; the mode of each module and the gradients of the model are left as they were. 0 is for a
+    parameter that no answer depends on. Raises RequestError where nothing is measured: no rows (a loader that is used
+    up gives none), no parameter that requires gradients, or none that an answer depends on.
     """
-    answers = _answers(model)
-    names, parameters = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad), strict=True)
+    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not learning:
+        raise RequestError("model: no parameter requires gradients; let those learn that are to be measured")
+    answers, parameters = _answers(model), list(learning.values())
     total = [torch.zeros_like(p) for p in parameters]
-    rows = 0
-    was_training = model.training
-    model.eval()
-    try:
+    rows, reached = 0, False
+    with evaluating(model), torch.enable_grad():
         for batch in batches:
             batch = batch if isinstance(batch, Batch) else _as_batch(*batch, first=rows)
             for i in range(len(batch)):
                 row = batch.select(slice(i, i + 1))  # type: ignore[arg-type]
                 exits = answers(row)
-                for number, logits in enumerate(exits, 1):
-                    if not logits.requires_grad:  # nothing before this exit is measured
-                        continue
-                    log_p = logits.log_softmax(dim=-1)
-                    label = _draw(log_p, row, seed) if kind == "true" else row.target
-                    gradients = torch.autograd.grad(
-                        log_p.gather(1, label[:, None]).sum(),
-                        parameters,
-                        allow_unused=True,
-                        retain_graph=number < len(exits),
-                    )
+                for gradients in _gradients(exits, row, parameters, kind, seed):
+                    reached |= any(g is not None for g in gradients)
                     for t, g in zip(total, gradients, strict=True):
                         if g is not None:
                             t += g.detach() ** 2 / len(exits)
                 rows += 1
-    finally:
-        model.train(was_training)
-    return {name: t / max(1, rows) for name, t in zip(names, total, strict=True)}
+    if not rows:
+        raise RequestError("batches: hold no rows to measure on; a loader that is used up gives none")
+    if not reached:
+        raise RequestError("model: its answers depend on no parameter that requires gradients; nothing can be measured")
+    return {name: t / rows for name, t in zip(learning, total, strict=True)}
+
+
+def _gradients(
+    exits: Sequence[Tensor], row: Batch, parameters: Sequence[Tensor], kind: FisherKind, seed: int
+) -> Iterator[Sequence[Tensor | None]]:
+    """For each exit, the gradients of log p(label | row); None where the answer does not depend on it."""
+    for number, logits in enumerate(exits, 1):
+        if not logits.requires_grad:  # nothing before this exit is measured
+            continue
+        log_p = logits.log_softmax(dim=-1)
+        label = _draw(log_p, row, seed) if kind == "true" else row.target
+        chosen = log_p.gather(1, label[:, None]).sum()
+        yield torch.autograd.grad(chosen, parameters, allow_unused=True, retain_graph=number < len(exits))
 
 
 def _answers(model: nn.Module) -> Callable[[Batch], tuple[Tensor, ...]]:

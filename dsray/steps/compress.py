@@ -15,6 +15,7 @@ from dsray.data import Prepared, known, to_batch
 from dsray.engine import RobustnessConfig
 from dsray.experiment import Experiment
 from dsray.judge import attackable, judged_rows, shards
+from dsray.modes import evaluating
 from dsray.noise import key_of
 from dsray.placement import Placement
 from dsray.report import Record
@@ -71,6 +72,6 @@ def _adversarial(
 
 
 def _moved(rows: np.ndarray, model: nn.Module, data: Prepared, judge: RobustnessConfig, seed: int) -> Batch:
-    model.eval()
     batch = to_batch(data.gather(rows), data.schema)
-    return perturb(judge.attacks[0].build(), model, batch, judge.epsilon, seed=seed)
+    with evaluating(model):
+        return perturb(judge.attacks[0].build(), model, batch, judge.epsilon, seed=seed)

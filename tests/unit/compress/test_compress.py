@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from dataclasses import replace
@@ -85,6 +86,15 @@ def test_experts_without_rows_are_exported_too(digits, model, tmp_path):
             for block in model.trunk:
                 block.experts.bias -= torch.tensor([9.0, 0, 0, 0])
     assert gap <= 1e-4
+
+
+def test_an_export_leaves_each_module_in_its_mode(digits, model, tmp_path):
+    part = copy.deepcopy(model).train()
+    part.encoders["image"].eval()
+    modes = [module.training for module in part.modules()]
+    export_onnx(part, rows_of(digits, "train", 4), tmp_path / "m.onnx")
+    assert [module.training for module in part.modules()] == modes
+    assert 0 < sum(modes) < len(modes)
 
 
 def test_the_report_holds_what_was_asked_for(artefact):
