@@ -15,7 +15,7 @@ class Batch:
 
     inputs: modality -> tensor; `image` (batch, channel, height, width) float in [0, 1], `text` (batch, length) int64
         token ids with 0 as padding.
-    target: (batch,) int64 class index, -1 where unknown.
+    target: (batch,) int64 class index, -1 for a class that the training rows do not have, -2 where there is no label.
     rows: (batch,) int64 row ids; they seed all randomness that belongs to a row.
     epochs: (batch,) int64, how often each row has been drawn before; zeros outside training.
     present: modality -> (batch,) bool; False where that modality is missing.

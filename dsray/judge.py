@@ -13,7 +13,7 @@ from torch import nn
 from dsray.attacks import Robustness, evaluate_attacks
 from dsray.base import RequestError
 from dsray.batch import Batch
-from dsray.data import Prepared, known, to_batch
+from dsray.data import Prepared, known, labelled, to_batch
 from dsray.engine import Evaluation, RobustnessConfig, evaluate
 from dsray.experiment import Experiment
 from dsray.modes import evaluating
@@ -33,12 +33,14 @@ def batches(data: Prepared, rows: np.ndarray, size: int = BATCH_ROWS) -> Iterato
 def clean_figures(model: nn.Module, data: Prepared, split: str = "test") -> tuple[dict[str, float], Evaluation]:
     """Flat figures of a split (`test_accuracy`, ..., `skip_rate`, `test_accuracy_without_image`) and the answers.
 
-    Both are of the rows whose class is known.
+    Both are of the rows that have a label; how many have none is `test_rows_unlabelled`. An accuracy is of all these
+    rows, so that a row is wrong whose class the training rows do not have; `test_accuracy_known` is of the others.
     """
-    rows = known(data, data.splits[split])
+    rows = labelled(data, data.splits[split])
     found = evaluate(model, batches(data, rows))
     whole = evaluate(model, batches(data, rows), full=True)
     figures = {f"{split}_{name}": value for name, value in found.metrics().items()}
+    figures[f"{split}_rows_unlabelled"] = len(data.splits[split]) - len(rows)
     figures["skip_rate"] = found.skip_rate
     figures[f"{split}_accuracy_full"] = whole.accuracy
     figures["skip_loss_points"] = 100 * (whole.accuracy - found.accuracy)
@@ -91,8 +93,10 @@ def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared)
     Robustness is judged by the first attack on at most 150 rows. `val_balanced_robustness`, the mean, rises only when
     neither is given away for the other.
     """
-    accuracy = evaluate(model, batches(data, known(data, data.splits["validation"]))).accuracy
-    figures = {"val_accuracy": accuracy}
+    found = evaluate(model, batches(data, labelled(data, data.splits["validation"])))
+    accuracy = found.accuracy
+    figures = {"val_accuracy": accuracy, "val_accuracy_known": found.known().accuracy}
+    figures["val_rows_unknown"] = found.rows_unknown
     if experiment.adversarial:
         judge = experiment.adversarial.judge
         judge = judge.replace(attacks=judge.attacks[:1])

@@ -12,13 +12,14 @@ from rich.table import Table
 
 from dsray.base import RequestError
 from dsray.compress import Artefact
-from dsray.data import prepare_table, read_rows
+from dsray.data import UNKNOWN, UNLABELLED, prepare_table, read_rows
 from dsray.data.collate import unit_range
 from dsray.data.counts import count_rows, lines
 from dsray.data.origin import RowFault
 from dsray.data.output import check_out, write_rows
 from dsray.data.prepared import assemble_columns
 from dsray.report import Record
+from dsray.report.words import percent
 from dsray.schema import Schema
 from dsray.serving import Predictor
 
@@ -49,8 +50,8 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
     if (target >= 0).any():
         names = [schema.classes[t] if t >= 0 else None for t in target]
         found = found.append_column("target", pa.array(names))
-        right = np.array([a["label"] for a in answers])[target >= 0] == np.array(names)[target >= 0]
-        console.print(f"{len(found):,} rows, accuracy {100 * right.mean():.1f} % on those with a known label")
+        right = np.array([a["label"] for a in answers]) == np.array(names, object)
+        console.print(f"{len(found):,} rows, {_accuracy(right, target)}", highlight=False, soft_wrap=True)
     elif f"raw.{schema.label}" in table.column_names:
         console.print(f"{len(found):,} rows, none with a known label in column '{schema.label}'")
     if out is not None:
@@ -59,6 +60,15 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
     else:
         console.print(_shown(found))
     return found
+
+
+def _accuracy(right: np.ndarray, target: np.ndarray) -> str:
+    """Of the rows of known class, and what the others do to it: no answer to a class that the model does not know is right."""
+    known, unknown, none = (int(rows.sum()) for rows in (target >= 0, target == UNKNOWN, target == UNLABELLED))
+    words = f"accuracy {percent(right.sum() / known)} on the {known:,} with a known label"
+    if unknown:
+        words += f"; {unknown:,} with a label that the model does not know: {percent(right.sum() / (known + unknown))} with them"
+    return f"{words}; {none:,} without a label" if none else words
 
 
 def _prepared(table: pa.Table, file: Path, schema: Schema) -> pa.Table:

@@ -23,7 +23,7 @@ from dsray.models import RoutedModel, load_model
 from dsray.original import rows_of
 from dsray.placement import LocalPlacement, Placement, trainings
 from dsray.report import Record
-from dsray.report.console import closing_table, next_commands
+from dsray.report.console import closing_table, next_commands, step_note
 from dsray.report.html import write_report
 from dsray.report.manifest import make_manifest
 from dsray.report.progress import Progress
@@ -125,18 +125,7 @@ class _Run:
         yield
         seconds = time.monotonic() - begun
         self.record.update_timings({f"seconds/{name}": seconds})
-        self.progress.done(name, seconds, self._note(name))
-
-    def _note(self, name: str) -> str:
-        metrics = self.record.metrics
-        shown = {
-            "evaluate": ("accuracy", "test_accuracy"),
-            "attack": ("robust accuracy", "robust_accuracy"),
-            "compress": ("int8 accuracy", "int8_accuracy"),
-        }
-        if name in shown and shown[name][1] in metrics:
-            return f"{shown[name][0]} {100 * metrics[shown[name][1]]:.1f} %"
-        return ""
+        self.progress.done(name, seconds, step_note(self.record, name))
 
     def _train(self, data: Prepared) -> None:
         total = sum(stage.steps for stage in self.experiment.stages(data))

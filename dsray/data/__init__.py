@@ -1,20 +1,24 @@
 """Rows: sources, preparation, order, collation, and raw instances of a request."""
 
+from dsray.data.balance import uneven
 from dsray.data.collate import to_batch
 from dsray.data.config import AnySource, DataConfig, ImageColumn, TextColumn
 from dsray.data.digits import DigitsConfig
 from dsray.data.files import read_rows
 from dsray.data.instances import columns_of
+from dsray.data.labels import UNKNOWN, UNLABELLED
 from dsray.data.order import draw, draw_range, steps_of
 from dsray.data.parquet import ParquetConfig
 from dsray.data.pipeline import fit_schema, prepare_table
 from dsray.data.plan import Plan
 from dsray.data.prepare import contents_of, fingerprint_in, fingerprint_of, prepare
-from dsray.data.prepared import Prepared, assemble, is_whole, known
+from dsray.data.prepared import Prepared, assemble, is_whole, known, labelled
 from dsray.data.source import SourceConfig
 from dsray.data.tables import load_tables
 
 __all__ = [
+    "UNKNOWN",
+    "UNLABELLED",
     "AnySource",
     "DataConfig",
     "DigitsConfig",
@@ -34,10 +38,12 @@ __all__ = [
     "fit_schema",
     "is_whole",
     "known",
+    "labelled",
     "load_tables",
     "prepare",
     "prepare_table",
     "read_rows",
     "steps_of",
     "to_batch",
+    "uneven",
 ]

@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 from dsray.base import RequestError
 from dsray.data.tables import holds_labels
 
+UNKNOWN, UNLABELLED = -1, -2
+"""Targets of rows that have no class of the model: one that the training rows do not have, and no label at all."""
+
 _MOST = 10_000
 
 
@@ -53,10 +56,11 @@ def _numbers_first(name: str) -> tuple[bool, float, str]:
 
 
 def encode_label(table: pa.Table, label: str, classes: tuple[str, ...]) -> pa.Table:
-    """Adds `target` int64: the index of the class, -1 for null, for an unknown class and where there is no label."""
-    target = np.full(len(table), -1, dtype=np.int64)
+    """Adds `target` int64: the index of the class, UNKNOWN for another class, UNLABELLED for null and without the column."""
+    target = np.full(len(table), UNLABELLED, dtype=np.int64)
     if f"raw.{label}" in table.column_names:
         names = as_names(table.column(f"raw.{label}"))
         found = pc.index_in(names, value_set=pa.array(classes, pa.string()), skip_nulls=True)
-        target = found.fill_null(-1).to_numpy().astype(np.int64)
+        missing = names.is_null().to_numpy(zero_copy_only=False)
+        target = np.where(missing, UNLABELLED, found.fill_null(UNKNOWN).to_numpy().astype(np.int64))
     return table.append_column("target", pa.array(target))

@@ -18,6 +18,7 @@ from dsray.data.collate import unit_range
 from dsray.data.config import DataConfig
 from dsray.data.counts import Counts, count_rows
 from dsray.data.images import remarks
+from dsray.data.labels import UNLABELLED
 from dsray.data.source import SPLITS
 from dsray.schema import Schema
 
@@ -32,7 +33,8 @@ class Prepared:
     """Every row of the data set; its row id is its position (train, then validation, then test).
 
     columns: `image` (rows, channels, height, width) uint8, `text` (rows, length) int64, `present.image`,
-        `present.text` (rows,) bool, `target` (rows,) int64, -1 where the class is unknown.
+        `present.text` (rows,) bool, `target` (rows,) int64, -1 where the class is not one of the
+        training rows', -2 where there is no label.
     splits: `train`, `validation`, `test` -> ascending row ids int64.
     shown: the columns kept for reports, and the raw text; a row per row id.
     counts: split -> input or `label` -> what (missing, cut, unknown, ...) -> rows of which it is true; zeros included.
@@ -99,8 +101,16 @@ class Prepared:
 
 
 def known(data: Prepared, rows: np.ndarray) -> np.ndarray:
-    """Those of the given row ids whose class is known; the others count neither as right nor as wrong."""
+    """Those of the given row ids whose class is one of the training rows'."""
     return rows[data.columns["target"][rows] >= 0]
+
+
+def labelled(data: Prepared, rows: np.ndarray) -> np.ndarray:
+    """Those of the given row ids that have a label, also of a class that no training row has: no answer to it is right.
+
+    A row without a label asks for no answer, so that it is in no figure.
+    """
+    return rows[data.columns["target"][rows] != UNLABELLED]
 
 
 def is_whole(folder: Path) -> bool:

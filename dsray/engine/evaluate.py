@@ -17,7 +17,8 @@ class Evaluation:
     """Answers on n rows, all on the CPU.
 
     logits (n, classes), target (n,), rows (n,), blocks_run (n,) int64, expert_load (blocks, experts) int64,
-    blocks: depth of the whole trunk.
+    blocks: depth of the whole trunk. A target of -1 is a class that the model does not know: its row is wrong whatever
+    the answer. Rows without a label (`dsray.data.labelled`) do not belong here.
     """
 
     logits: Tensor
@@ -29,9 +30,18 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of the rows whose class is known (target >= 0) that are answered right, in [0, 1]."""
-        known = self.known()
-        return float((known.logits.argmax(-1) == known.target).double().mean())
+        """Share of all rows that are answered right, in [0, 1]."""
+        return float((self.logits.argmax(-1) == self.target).double().mean())
+
+    @property
+    def rows_unknown(self) -> int:
+        """How many rows are of a class that the model does not know."""
+        return int((self.target < 0).sum())
+
+    @property
+    def answered(self) -> list[int]:
+        """How often each class is the answer, over all rows."""
+        return torch.bincount(self.logits.argmax(-1), minlength=self.logits.shape[-1]).tolist()
 
     @property
     def loss(self) -> float:
@@ -50,7 +60,12 @@ class Evaluation:
         return replace(self, **rows)
 
     def metrics(self) -> dict[str, float]:
-        """accuracy, balanced_accuracy (mean recall of the classes that occur), macro_f1, calibration_error (15 bins)."""
+        """The figures of these rows by name.
+
+        accuracy: of all rows, the `rows_unknown` of a class that the model does not know counted as wrong.
+        accuracy_known, balanced_accuracy (mean recall of the classes that occur), macro_f1, calibration_error (15 bins)
+        and loss: of the others. classes_answered: how many different classes are given as an answer.
+        """
         from torchmetrics.functional.classification import (  # a second of imports that training does not need
             multiclass_calibration_error,
             multiclass_f1_score,
@@ -63,6 +78,9 @@ class Evaluation:
         occurs = torch.bincount(target, minlength=classes) > 0
         return {
             "accuracy": self.accuracy,
+            "accuracy_known": known.accuracy,
+            "rows_unknown": self.rows_unknown,
+            "classes_answered": sum(count > 0 for count in self.answered),
             "balanced_accuracy": float(recall[occurs].double().mean()),
             "macro_f1": float(multiclass_f1_score(logits, target, classes, average="macro")),
             "calibration_error": float(multiclass_calibration_error(logits.softmax(-1), target, classes, n_bins=15)),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dsray.data import to_batch
+from dsray.data import labelled, to_batch, uneven
 from dsray.engine.executions import Execution
 from dsray.engine.worker import Worker
 
@@ -16,37 +16,62 @@ ROWS = 256
 
 
 def validation_line(model: nn.Module, worker: Worker, execution: Execution) -> dict[str, Any]:
-    """Accuracy, loss, skip rate and routing on the validation split, the same on every worker.
+    """Figures and routing on the rows of the validation split that have a label, the same on every worker.
 
-    Accuracy and loss are means over the rows whose class is known. A worker may have no row at all.
+    accuracy: of all of them; `rows_unknown` are of a class that the training rows do not have and count as wrong.
+    accuracy_known, balanced_accuracy (mean recall of the classes that occur) and loss: of the others. uneven: whether
+    accuracy alone says little, see `dsray.data.uneven`. classes_answered: how many different classes are given as an
+    answer; where it is one, `one_answer` names it. skip_rate, expert_load, blocks_run: of all rows. A worker may have no
+    row at all.
     """
     data = worker.data
-    rows = data.splits["validation"][worker.rank :: worker.size]
+    rows = labelled(data, data.splits["validation"])[worker.rank :: worker.size]
     trunk: Any = model.trunk
     depth = len(trunk.blocks)
     load = torch.zeros(depth, trunk.experts, dtype=torch.int64)
     ran = torch.zeros(depth + 1, dtype=torch.int64)
-    sums = torch.zeros(3, dtype=torch.float64)
+    loss = torch.zeros((), dtype=torch.float64)
+    tally = torch.zeros(3, len(data.schema.classes) + 1, dtype=torch.int64)
     was_training = model.training
     model.eval()
     for i in range(0, len(rows), ROWS):
         batch = to_batch(data.gather(rows[i : i + ROWS]), data.schema).to(worker.device)
         output = execution.predict(batch)
         logits = output.logits.float()
-        right = (logits.argmax(-1) == batch.target).sum()
-        loss = F.cross_entropy(logits, batch.target, reduction="sum", ignore_index=-1)
-        known = (batch.target >= 0).sum()
-        sums += torch.stack([right.double(), loss.double(), known.double()]).cpu()
+        loss += F.cross_entropy(logits, batch.target, reduction="sum", ignore_index=-1).double().cpu()
+        tally += _tally(logits.argmax(-1).cpu(), batch.target.cpu(), tally.shape[1])
         load += output.expert_load.cpu()
         ran += torch.bincount(output.blocks_run.cpu(), minlength=depth + 1)
     model.train(was_training)
-    right, loss, known = execution.reduce(sums)
+    loss, tally = execution.reduce(loss), execution.reduce(tally)
     load, ran = execution.reduce(load), execution.reduce(ran)
     executed = float((ran * torch.arange(depth + 1)).sum()) / (int(ran.sum()) * depth)
     return {
-        "accuracy": float(right / known),
-        "loss": float(loss / known),
+        **_figures(tally, float(loss), data.schema.classes),
         "skip_rate": 1 - executed,
         "expert_load": load.tolist(),
         "blocks_run": ran[1:].tolist(),
     }
+
+
+def _tally(answer: Tensor, target: Tensor, columns: int) -> Tensor:
+    """(3, classes + 1) int64: rows of each class, right answers, answers; an unknown class is column 0, class i is i + 1."""
+    right = target[answer == target]
+    return torch.stack([torch.bincount(classes + 1, minlength=columns) for classes in (target, right, answer)])
+
+
+def _figures(tally: Tensor, loss: float, classes: tuple[str, ...]) -> dict[str, Any]:
+    rows, right, answers = tally
+    unknown, there = int(rows[0]), rows[1:] > 0
+    known = int(rows.sum()) - unknown
+    given = answers[1:].nonzero()[:, 0].tolist()
+    figures = {
+        "accuracy": int(right.sum()) / int(rows.sum()),
+        "accuracy_known": int(right.sum()) / known,
+        "balanced_accuracy": float((right[1:][there].double() / rows[1:][there]).mean()),
+        "loss": loss / known,
+        "rows_unknown": unknown,
+        "uneven": uneven(rows[1:].tolist()),
+        "classes_answered": len(given),
+    }
+    return figures | ({"one_answer": classes[given[0]]} if len(given) == 1 else {})

@@ -14,10 +14,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dsray.report.cautions import cautions, is_uneven, one_answer, rows_of_test
 from dsray.report.int8 import int8_figures
 from dsray.report.judgements import in_words, own_judgement
 from dsray.report.record import Record
-from dsray.report.words import count, hidden, milliseconds, percent, points, rows_of_test, seconds, size
+from dsray.report.words import count, hidden, milliseconds, percent, points, seconds, size
 
 
 def closing_table(record: Record) -> RenderableType:
@@ -37,6 +38,25 @@ def closing_table(record: Record) -> RenderableType:
     if facts.row_count:
         parts += [Text(""), Padding(facts, (0, 0, 0, 2), expand=False)]
     return Group(*parts)
+
+
+def step_note(record: Record, step: str) -> str:
+    """What is said of a step when it is done: `accuracy 72.5 %, balanced 50.0 %`; empty for most."""
+    metrics = record.metrics
+    shown = {
+        "evaluate": ("accuracy", "test_accuracy"),
+        "attack": ("robust accuracy", "robust_accuracy"),
+        "compress": ("int8 accuracy", "int8_accuracy"),
+    }
+    name, figure = shown.get(step, ("", ""))
+    if figure not in metrics:
+        return ""
+    note = f"{name} {percent(metrics[figure])}"
+    if step == "evaluate" and is_uneven(record):
+        note += f", balanced {percent(metrics.get('test_balanced_accuracy'))}"
+    if step == "evaluate" and (said := one_answer(record)):
+        note += f", {said}"
+    return note
 
 
 def next_commands(record: Record) -> list[str]:
@@ -75,13 +95,17 @@ def _table(*columns: str) -> Table:
 
 def _accuracies(record: Record) -> Table:
     metrics, manifest = {**record.metrics, **int8_figures(record)}, record.manifest
-    test = rows_of_test(manifest)
+    test = rows_of_test(record)
     rows: list[tuple[str, list[float | None]]] = [
         (
             f"on {count(test, 'test row')}" if test else "on the test rows",
             [metrics.get(name) for name in ("test_accuracy", "test_accuracy_undefended", "int8_accuracy")],
         )
     ]
+    if metrics.get("test_rows_unknown"):
+        rows.append(("of them of known class", [metrics.get("test_accuracy_known"), None, None]))
+    if is_uneven(record):
+        rows.append(("balanced over the classes", [metrics.get("test_balanced_accuracy"), None, None]))
     for name in sorted(metrics, reverse=True):
         label = hidden(name, manifest)
         if label:
@@ -113,6 +137,7 @@ def _engines(record: Record) -> Table | None:
 
 def _facts(record: Record) -> Iterable[tuple[str, str]]:
     metrics, timings = {**record.metrics, **int8_figures(record)}, record.timings
+    yield from cautions(record)
     if "skip_rate" in metrics:
         cost = metrics.get("skip_loss_points")
         effect = "" if cost is None else f", accuracy {points(-cost)} against skipping nothing"

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
+from dsray.report.cautions import is_uneven
 from dsray.report.int8 import int8_figures
 from dsray.report.judgements import in_words, own_judgement
 from dsray.report.markup import Child, Html, el
@@ -74,16 +75,17 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
     get = metrics.get
     accuracy, plain = get("test_accuracy"), get("test_accuracy_undefended")
     if accuracy is not None:
-        small = "on the test split" if plain is None else f"{percent(plain)} undefended"
-        yield "Accuracy", percent(accuracy), small
-    robust, twin = get("robust_accuracy"), get("robust_accuracy_undefended")
+        balanced = f"{percent(get('test_balanced_accuracy'))} balanced" if is_uneven(record) else ""
+        twin = "" if plain is None else f"{percent(plain)} undefended"
+        yield "Accuracy", percent(accuracy), ", ".join(filter(None, [balanced, twin])) or "on the test split"
+    robust, other = get("robust_accuracy"), get("robust_accuracy_undefended")
     if robust is not None:
         terms = in_words(own_judgement(record), ["epsilon"])
         where = f"at {terms}" if terms else ""
         yield (
             "Robust accuracy",
             percent(robust),
-            where if twin is None else f"{percent(twin)} undefended, {where}".strip(", "),
+            where if other is None else f"{percent(other)} undefended, {where}".strip(", "),
         )
     if get("int8_accuracy") is not None:
         lost = get("int8_loss_points")

@@ -31,7 +31,7 @@ class Progress:
         self._shown_at = 0.0
         self._name: str | None = None
         self._total: int | None = None
-        self._accuracy: float | None = None
+        self._validation: Mapping[str, Any] = {}
         self._last: Mapping[str, Any] = {}
         self._reset(None, None)
 
@@ -59,7 +59,7 @@ class Progress:
         """Take in one line of the training history."""
         with self._lock:
             if line.get("kind") == "validation":
-                self._accuracy = line.get("accuracy", self._accuracy)
+                self._validated(line)
             if line.get("kind") != "step":
                 return
             self._pace.add(line)
@@ -84,8 +84,15 @@ class Progress:
             self._console.print(Text(f"  {text}"), highlight=False, soft_wrap=True)
 
     def words(self) -> str:
-        """The line as plain words: stage, step, time left, loss, epsilon, validation accuracy, rows/s."""
+        """The line as plain words: stage, step, time left, loss, validation accuracy, epsilon, rows/s."""
         return "  ".join([self._name or "", *self._figures()])
+
+    def _validated(self, line: Mapping[str, Any]) -> None:
+        """Keep the figures of a validation, and say it once when every row begins to get one and the same answer."""
+        only = line.get("one_answer")
+        if only is not None and only != self._validation.get("one_answer"):
+            self.say(f'validation at step {line.get("step"):,}: one answer ("{only}") for every row')
+        self._validation = line
 
     def _reset(self, name: str | None, total: int | None) -> None:
         self._name, self._total = name, total
@@ -93,7 +100,7 @@ class Progress:
         self._pace = Pace()
         self._step = 0
         self._last = {}
-        self._accuracy = None
+        self._validation = {}
 
     def _figures(self) -> list[str]:
         figures = [str(self._last["stage"])] if "stage" in self._last else []
@@ -104,8 +111,10 @@ class Progress:
             figures.append(f"{_whole(left)} left")
         if self._last.get("loss") is not None:
             figures.append(f"loss {self._last['loss']:.3f}")
-        if self._accuracy is not None:
-            figures.append(f"validation {percent(self._accuracy)}")
+        if self._validation.get("accuracy") is not None:
+            figures.append(f"validation {percent(self._validation['accuracy'])}")
+        if self._validation.get("uneven"):
+            figures.append(f"balanced {percent(self._validation.get('balanced_accuracy'))}")
         if self._last.get("epsilon"):
             figures.append(f"epsilon {self._last['epsilon']:.3f}")
         rate = self._pace.rows_per_second

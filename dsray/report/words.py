@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 _QUESTIONS = {("digits", "text"): "question"}
@@ -74,7 +75,12 @@ def hidden(metric: str, manifest: dict[str, Any]) -> str | None:
     return f"with the {_QUESTIONS.get((source, modality), modality)} hidden"
 
 
-def rows_of_test(manifest: dict[str, Any]) -> int | None:
-    """How many rows of known class the test split holds, which is what its figures are of; None when nothing says so."""
-    data = manifest.get("data") or {}
-    return (data.get("known") or data.get("rows") or {}).get("test")
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """`'scratch', 'dent'`; beyond `most` names how many more there are."""
+    shown = ", ".join(f"'{name}'" for name in names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+
+
+def sentence(words: str) -> str:
+    """`words` with a capital and a full stop."""
+    return f"{words[:1].upper()}{words[1:]}."

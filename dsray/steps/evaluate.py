@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dsray.data import Prepared
+from dsray.data import Prepared, uneven
 from dsray.engine import Evaluation
 from dsray.experiment import Experiment
 from dsray.judge import batches, clean_figures, validation_figures
@@ -68,15 +68,18 @@ def _training_figures(record: Record) -> dict[str, float]:
 def _detail(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
+    """What the report shows of `found`: groups, routing and `answered` of all its rows, the rest of those of known class."""
     known, classes = found.known(), len(data.schema.classes)
     return {
         "split": "test",
         "classes": list(data.schema.classes),
+        "answered": found.answered,
+        "uneven": uneven(torch.bincount(known.target, minlength=classes).tolist()),
         "confusion": multiclass_confusion_matrix(known.logits, known.target, classes).tolist(),
         "per_class": _per_class(known.logits, known.target, data.schema.classes),
         "reliability": _reliability(known),
         "routing": _routing(data, model, found),
-        "groups": _groups(data, known),
+        "groups": _groups(data, found),
         "examples": _examples(data, known),
     }
 
@@ -110,12 +113,11 @@ def _reliability(found: Evaluation) -> list[dict[str, float]]:
 
 
 def _routing(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
-    known = found.known()
-    right = known.logits.argmax(-1) == known.target
-    depths = known.blocks_run.unique().tolist()
+    right = found.logits.argmax(-1) == found.target
+    depths = found.blocks_run.unique().tolist()
     detail: dict[str, Any] = {
         "blocks_run": {str(n): int((found.blocks_run == n).sum()) for n in range(1, found.blocks + 1)},
-        "accuracy_by_blocks": {str(n): float(right[known.blocks_run == n].double().mean()) for n in depths},
+        "accuracy_by_blocks": {str(n): float(right[found.blocks_run == n].double().mean()) for n in depths},
         "expert_load": found.expert_load.tolist(),
         "confidence_threshold": model.depth.threshold if model.depth.exits else None,
     }

@@ -63,6 +63,20 @@ def test_labels_that_name_no_class_are_told(images_only, tmp_path):
         assert words in said.getvalue()
 
 
+def test_accuracy_says_how_many_labels_it_is_not_of(images_only, tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    said = io.StringIO()
+    rows = tmp_path / "rows.csv"
+    rows.write_text("image,digit\na.png,3\n")
+    answer = predict_file(images_only, rows, None, Console(file=said)).column("prediction")[0].as_py()
+    rows.write_text("image,digit\n" + f"a.png,{answer}\n" * 3 + "a.png,three\n" * 2 + "a.png,\n")
+    predict_file(images_only, rows, None, Console(file=said))
+    assert (
+        "6 rows, accuracy 100.0 % on the 3 with a known label; 2 with a label that the model does not know: 60.0 % with "
+        "them; 1 without a label\n"
+    ) in said.getvalue()
+
+
 def test_only_a_plain_file_is_replaced(images_only, tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     os.mkfifo(tmp_path / "pipe")

@@ -1,4 +1,4 @@
-"""Rows whose class the training rows do not have count neither as right nor as wrong."""
+"""Rows whose class the training rows do not have are wrong and counted; rows without a label are in no figure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dsray.base import RequestError
-from dsray.data import DataConfig, DigitsConfig, Prepared, known, prepare
+from dsray.data import UNLABELLED, DataConfig, DigitsConfig, Prepared, known, prepare
 from dsray.experiment import Experiment
 from dsray.judge import clean_figures, judged_rows, validation_figures
 from dsray.models import ModelConfig
@@ -30,20 +30,44 @@ def partly(digits: Prepared) -> Prepared:
 @pytest.fixture
 def model(digits: Prepared):
     torch.manual_seed(0)
-    return ModelConfig().build(digits.schema)
+    model = ModelConfig().build(digits.schema)
+    with torch.no_grad():
+        model.head.linear.bias[np.bincount(digits.columns["target"]).argmax()] = 9.0  # so that some answers are right
+    return model
 
 
-def test_figures_are_of_the_known_rows(digits, partly, model):
+def test_accuracy_is_of_all_rows_and_other_figures_of_the_known_ones(digits, partly, model):
     rows = known(partly, partly.splits["test"])
-    assert len(rows) == len(digits.splits["test"]) - len(digits.splits["test"][::3])
-    only = replace(digits, splits={**digits.splits, "test": rows})
+    everyone = digits.splits["test"]
+    assert len(rows) == len(everyone) - len(everyone[::3])
+    only = clean_figures(model, replace(digits, splits={**digits.splits, "test": rows}))[0]
     figures, found = clean_figures(model, partly)
-    assert figures == clean_figures(model, only)[0]
-    assert found.rows.tolist() == rows.tolist()
+    assert found.rows.tolist() == everyone.tolist()
+    assert figures["test_rows_unknown"] == len(everyone[::3]) and only["test_rows_unknown"] == 0
+    assert figures["test_accuracy_known"] == only["test_accuracy"] == only["test_accuracy_known"] > 0
+    for name in ("test_accuracy", "test_accuracy_full", "test_accuracy_without_text", "test_accuracy_without_image"):
+        assert figures[name] == pytest.approx(only[name] * len(rows) / len(everyone)), name
+    for name in ("test_balanced_accuracy", "test_macro_f1", "test_calibration_error", "test_loss"):
+        assert figures[name] == pytest.approx(only[name]), name
     detail = _detail(partly, model, found)
     assert sum(map(sum, detail["confusion"])) == len(rows)
-    assert sum(part["rows"] for part in detail["groups"]["digit"].values()) == len(rows)
     assert sum(part["rows"] for part in detail["reliability"]) == len(rows)
+    groups = detail["groups"]["digit"].values()
+    assert sum(part["rows"] for part in groups) == sum(detail["answered"]) == len(everyone)
+    assert sum(part["rows"] * part["accuracy"] for part in groups) / len(everyone) == pytest.approx(
+        figures["test_accuracy"]
+    )
+
+
+def test_rows_without_a_label_are_in_no_figure_and_counted(digits, model):
+    rows = digits.splits["test"]
+    target = digits.columns["target"].copy()
+    target[rows[::3]] = UNLABELLED
+    partly = replace(digits, columns={**digits.columns, "target": target})
+    only = replace(digits, splits={**digits.splits, "test": np.setdiff1d(rows, rows[::3])})
+    figures, found = clean_figures(model, partly)
+    assert figures == clean_figures(model, only)[0] | {"test_rows_unlabelled": len(rows[::3])}
+    assert len(found.rows) == len(rows) - len(rows[::3])
 
 
 def test_no_unknown_row_is_attacked(partly):
@@ -52,10 +76,15 @@ def test_no_unknown_row_is_attacked(partly):
         assert rows.tolist() == known(partly, partly.splits[split]).tolist()
 
 
-def test_choices_are_made_by_the_known_rows(digits, partly, model):
+def test_choices_are_made_by_all_rows_that_have_a_label(digits, partly, model):
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
     only = replace(digits, splits={**digits.splits, "validation": known(partly, digits.splits["validation"])})
-    assert validation_figures(experiment, model, partly) == validation_figures(experiment, model, only)
+    found, known_alone = (validation_figures(experiment, model, data) for data in (partly, only))
+    unknown = len(digits.splits["validation"][::3])
+    assert found["val_rows_unknown"] == unknown and known_alone["val_rows_unknown"] == 0
+    assert found["val_accuracy_known"] == known_alone["val_accuracy"] > 0
+    share = 1 - unknown / len(digits.splits["validation"])
+    assert found["val_accuracy"] == pytest.approx(share * known_alone["val_accuracy"])
 
 
 def test_the_plan_counts_an_unknown_class_as_none(digits, partly):

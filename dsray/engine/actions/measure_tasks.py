@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from dsray.data import labelled
 from dsray.engine.actions.action import ActionConfig, Border
 from dsray.engine.evaluate import evaluate
 from dsray.engine.rows import RowFilter
@@ -20,7 +21,7 @@ class MeasureTasksConfig(ActionConfig):
     def act(self, border: Border) -> dict[str, Any]:
         row = []
         for task in self.tasks:
-            rows = task.select(border.data, "validation")
+            rows = labelled(border.data, task.select(border.data, "validation"))
             row.append(evaluate(border.state.model, border.batches(rows)).accuracy)
         border.state.task_accuracy.append(row)
         return {"task_accuracy": row}

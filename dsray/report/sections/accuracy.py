@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from dsray.report.cautions import cautions, is_uneven, rows_of_test
 from dsray.report.int8 import int8_figures
 from dsray.report.judgements import FIGURES, differing, in_words, judgements, own_judgement
 from dsray.report.markup import Html, el
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, meter, table
-from dsray.report.words import count, hidden, number, percent, plain_name, rows_of_test
+from dsray.report.words import count, hidden, number, percent, plain_name, sentence
 
 Row = tuple[str, list[float | None]]
 
 _MODELS = (("", "defended", 1), ("_undefended", "undefended", 2), ("int8", "int8", 3))
 
 _OTHERS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("test_balanced_accuracy", "balanced accuracy", percent),
     ("test_macro_f1", "macro F1", percent),
     ("test_calibration_error", "calibration error", percent),
     ("val_accuracy", "validation accuracy", percent),
@@ -33,27 +32,29 @@ def accuracy(record: Record) -> Section | None:
     metrics = {**record.metrics, **int8_figures(record)}
     if "test_accuracy" not in metrics:
         return None
-    rows = [*_rows(metrics, record.manifest), *_attacked(record)]
+    rows = [*_rows(record), *_attacked(record)]
     used = [i for i in range(3) if any(values[i] is not None for _, values in rows)]
     headings = ["", *(_heading(i, metrics) for i in used)]
     lines = [[name, *(meter(values[i], _MODELS[i][2]) for i in used)] for name, values in rows]
     groups = (record.read_json("evaluation.json") or {}).get("groups") or {}
-    body = [table(headings, lines), _others(metrics), *(_group(name, parts) for name, parts in groups.items())]
-    return Section("accuracy", "Accuracy", el("div", body), _lead(record.manifest))
+    body = [table(headings, lines), _others(record), *(_group(name, parts) for name, parts in groups.items())]
+    return Section("accuracy", "Accuracy", el("div", body), _lead(record))
 
 
-def _lead(manifest: dict[str, Any]) -> str:
-    test = rows_of_test(manifest)
-    if not test:
-        return ""
-    others = manifest["data"]["rows"]["test"] - test
-    lead = f"On {count(test, 'row')} of the test split."
-    return f"{lead} The class of {count(others, 'further row')} is unknown to the model." if others else lead
+def _lead(record: Record) -> str:
+    test = rows_of_test(record)
+    on = [f"On {count(test, 'row')} of the test split."] if test else []
+    return " ".join([*on, *(sentence(said) for about, said in cautions(record) if about in ("rows", "answers"))])
 
 
-def _rows(metrics: Mapping[str, float], manifest: dict[str, Any]) -> list[Row]:
+def _rows(record: Record) -> list[Row]:
+    metrics, manifest = {**record.metrics, **int8_figures(record)}, record.manifest
     get = metrics.get
     rows: list[Row] = [("clean", [get("test_accuracy"), get("test_accuracy_undefended"), get("int8_accuracy")])]
+    if get("test_rows_unknown"):
+        rows.append(("of known class alone", [get("test_accuracy_known"), None, None]))
+    if is_uneven(record):
+        rows.append(("balanced: mean over the classes", [get("test_balanced_accuracy"), None, None]))
     if "test_accuracy_full" in metrics:
         rows.append(("with no block skipped", [get("test_accuracy_full"), None, None]))
     for name in sorted(metrics, reverse=True):
@@ -78,11 +79,15 @@ def _heading(model: int, metrics: Mapping[str, float]) -> str:
     return "this model" if model == 0 and "mean_train_epsilon" not in metrics else _MODELS[model][1]
 
 
-def _others(metrics: Mapping[str, float]) -> Html | None:
-    parts = [f"{label} {show(metrics[name])}" for name, label, show in _OTHERS if metrics.get(name) is not None]
+def _others(record: Record) -> Html | None:
+    metrics = record.metrics
+    even = () if is_uneven(record) else (("test_balanced_accuracy", "balanced accuracy", percent),)
+    parts = [
+        f"{label} {show(metrics[name])}" for name, label, show in (*even, *_OTHERS) if metrics.get(name) is not None
+    ]
     return el("p", " · ".join(parts), class_="note") if parts else None
 
 
-def _group(name: str, parts: Mapping[str, Mapping[str, Any]]) -> Html:
+def _group(name: str, parts: Mapping[str, Mapping[str, float]]) -> Html:
     lines = [[value, meter(part["accuracy"]), number(part["rows"])] for value, part in parts.items()]
     return el("div", el("h3", f"By {plain_name(name)}"), table([plain_name(name), "accuracy", "rows"], lines))

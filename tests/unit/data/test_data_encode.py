@@ -81,7 +81,7 @@ def test_missing_values_are_zeros_and_marked(small):
     row = prepare_table(table, schema).to_pylist()[0]
     assert not any(row["image"])
     assert not any(row["text"])
-    assert (row["present.image"], row["present.text"], row["target"]) == (False, False, -1)
+    assert (row["present.image"], row["present.text"], row["target"]) == (False, False, -2)
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a..", b"\x89PNG\r\n\x1a\n broken"])
@@ -191,7 +191,7 @@ def test_labels_that_are_no_classes(values, words):
     assert words in str(caught.value)
 
 
-def test_unknown_and_null_labels_are_minus_one():
+def test_unknown_and_null_labels_are_told_apart():
     schema = Schema(text=spec_of(["x"]), label="l", classes=("a", "b"))
     table = pa.table({"t": ["x"] * 4, "l": ["b", "c", None, "a"]})
-    assert prepare_table(table, schema)["target"].to_pylist() == [1, -1, -1, 0]
+    assert prepare_table(table, schema)["target"].to_pylist() == [1, -1, -2, 0]

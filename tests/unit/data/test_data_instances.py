@@ -158,7 +158,7 @@ def test_the_label_may_be_absent_and_cells_empty(schema, small_table, tmp_path):
     (tmp_path / "a.png").write_bytes(small_table(1)["picture"][0].as_py())
     (tmp_path / "rows.csv").write_text("note,picture\nnull,a.png\n,a.png\nhello,\n")
     rows = prepare_table(read_rows(tmp_path / "rows.csv", schema), schema)
-    assert rows["target"].to_pylist() == [-1, -1, -1]
+    assert rows["target"].to_pylist() == [-2, -2, -2]
     assert rows["present.text"].to_pylist() == [True, False, True]  # the word null is a text
     assert rows["present.image"].to_pylist() == [True, True, False]
 
@@ -211,10 +211,10 @@ def test_refused_files(schema, small_table, png, tmp_path):
 @pytest.mark.parametrize(
     ("classes", "written", "targets"),
     [
-        (("01", "02"), ["01", "", "02"], [0, -1, 1]),
+        (("01", "02"), ["01", "", "02"], [0, -2, 1]),
         (("False", "True"), ["True", "False", "True"], [1, 0, 1]),
         (("false", "true"), ["True", "False", "True"], [1, 0, 1]),
-        (("1", "2"), ["1.0", "", "2.0"], [0, -1, 1]),
+        (("1", "2"), ["1.0", "", "2.0"], [0, -2, 1]),
     ],
 )
 def test_labels_of_a_csv_are_the_classes_that_they_name(tmp_path, schema, classes, written, targets):

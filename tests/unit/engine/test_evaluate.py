@@ -1,4 +1,4 @@
-"""Figures of an evaluation are taken over the rows whose class is known."""
+"""Accuracy is of all rows; a row whose class the model does not know is wrong, and other figures leave it out."""
 
 from __future__ import annotations
 
@@ -14,20 +14,28 @@ from dsray.judge import clean_figures
 from dsray.steps.evaluate import _detail
 
 
-def test_rows_of_an_unknown_class_are_neither_right_nor_wrong():
+def test_rows_of_an_unknown_class_are_wrong_and_counted():
     logits = torch.eye(3)[torch.tensor([0, 1, 2, 0, 1])]
     target, rows = torch.tensor([0, 1, 0, -1, -1]), torch.arange(5)
     found = Evaluation(logits, target, rows, torch.ones(5, dtype=torch.int64), torch.zeros(1, 0), 2)
-    assert found.accuracy == pytest.approx(2 / 3)
-    assert found.metrics()["accuracy"] == found.accuracy
+    metrics = found.metrics()
+    assert metrics["accuracy"] == found.accuracy == pytest.approx(2 / 5)
+    assert metrics["accuracy_known"] == found.known().accuracy == pytest.approx(2 / 3)
+    assert metrics["rows_unknown"] == 2
+    assert metrics["balanced_accuracy"] == pytest.approx(3 / 4)
+    assert metrics["classes_answered"] == 3 and found.answered == [2, 2, 1]
     assert found.known().rows.tolist() == [0, 1, 2]
     assert found.skip_rate == 0.5
 
 
-def test_what_the_report_shows_counts_no_row_of_an_unknown_class(digits):
+def test_the_report_shows_unknown_rows_in_groups_and_no_others(digits):
     x = Experiment.parse({"data": {"source": "digits"}, "model": {}})
     torch.manual_seed(0)
     model = x.model.build(digits.schema).eval()
+    with torch.no_grad():
+        model.head.linear.bias[digits.columns["target"][digits.splits["test"][1]]] = (
+            9.0  # so that some answers are right
+        )
     rows = digits.splits["test"][:60]
     target = digits.columns["target"].copy()
     target[rows[::3]] = -1
@@ -36,7 +44,7 @@ def test_what_the_report_shows_counts_no_row_of_an_unknown_class(digits):
     detail = json.loads(json.dumps(_detail(data, model, found)))
     assert sum(entry["rows"] for entry in detail["reliability"]) == 40
     right = sum(entry["accuracy"] * entry["rows"] for entry in detail["reliability"]) / 40
-    assert figures["test_accuracy"] == pytest.approx(right)
+    assert figures["test_accuracy_known"] == pytest.approx(right) and right > 0
     for group in detail["groups"].values():
-        assert sum(value["rows"] for value in group.values()) == 40
+        assert sum(value["rows"] for value in group.values()) == 60
     assert None not in [example["target"] for example in detail["examples"]]

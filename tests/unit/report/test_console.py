@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from dsray.report.console import closing_table, next_commands
+from dsray.report.console import closing_table, next_commands, step_note
 from dsray.report.record import Record
 from dsray.report.sections.accuracy import accuracy
 
@@ -56,6 +56,34 @@ def test_a_model_that_was_never_trained_under_attack_is_not_called_defended(
     (record.path / "attack.json").unlink()  # which has the undefended twin
     assert "robust_accuracy" in plain
     assert "defended" not in printed(record) and "defended" not in str(accuracy(record).body)
+
+
+def test_what_a_single_accuracy_hides_is_printed(construct_record: Callable[..., Record]) -> None:
+    record = construct_record(only=("metrics.json",))
+    record.update_metrics({"test_accuracy": 0.725, "test_balanced_accuracy": 0.25, "test_accuracy_known": 0.75})
+    record.update_metrics({"test_rows_unknown": 1, "test_rows_unlabelled": 40})
+    shape = {"classes": ["ok", "scratch", "dent"], "uneven": True}
+    part = {"precision": 0.0, "f1": 0.0, "rows": 9}
+    per_class = [{**part, "class": name, "recall": float(name == "ok")} for name in shape["classes"]]
+    record.write_json("evaluation.json", {**shape, "answered": [38, 2, 0], "per_class": per_class})
+    text = printed(record)
+    assert row(text, "on 1,040 test rows")[:2] == ["72.5", "%"]
+    assert row(text, "of them of known class") == ["75.0", "%"]
+    assert row(text, "balanced over the classes") == ["25.0", "%"]
+    said = " ".join(text.split())
+    assert "answers every row of 'scratch', 'dent' missed" in said
+    assert (
+        "rows 1 of the 1,040 test rows is of a class that the training rows do not have and counts as wrong; accuracy on "
+        "the others 75.0 % rows 40 test rows without a label are in no figure"
+    ) in said
+    assert step_note(record, "evaluate") == "accuracy 72.5 %, balanced 25.0 %"
+
+    record.write_json("evaluation.json", {**shape, "answered": [40, 0, 0], "per_class": per_class})
+    said = " ".join(printed(record).split())
+    assert (
+        'answers one answer ("ok") for every row: its class is that of 72.5 % of them' in said and "missed" not in said
+    )
+    assert step_note(record, "evaluate").endswith('balanced 25.0 %, one answer ("ok") for every row')
 
 
 def test_a_record_with_nothing_yet(construct_record: Callable[..., Record]) -> None:

@@ -46,6 +46,22 @@ def test_pipe_gets_whole_plain_lines_with_every_figure() -> None:
     ]
 
 
+def test_uneven_classes_and_one_answer_are_said() -> None:
+    found = {"kind": "validation", "accuracy": 0.725, "balanced_accuracy": 0.5, "uneven": True}
+    said = [
+        found | {"step": step, "one_answer": answer}
+        for step, answer in ((10, "ok"), (20, "ok"), (30, None), (1040, "ok"))
+    ]
+    lines = plain(0.0, [said[0], line(11), *said[1:]])
+    assert lines == [
+        "training ...",
+        '  validation at step 10: one answer ("ok") for every row',
+        "training  clean  11/100 steps  loss 0.500  validation 72.5 %  balanced 50.0 %",
+        '  validation at step 1,040: one answer ("ok") for every row',
+        "done  training      17.6 s  validation 97.2 %",
+    ]
+
+
 def test_pipe_is_not_flooded() -> None:
     assert len(plain(60.0, [line(step) for step in range(1, 101)])) == 2
 

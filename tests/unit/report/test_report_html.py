@@ -184,7 +184,37 @@ def test_hundred_classes_are_listed_with_the_worst_pairs(construct_record: Calla
     assert len(text) < 500_000
 
 
-def test_rows_of_unknown_class_are_told_apart(construct_record: Callable[..., Record]) -> None:
+def test_rows_that_no_answer_is_right_for_are_told_apart(construct_record: Callable[..., Record]) -> None:
+    record = construct_record(only=("metrics.json",))
+    record.update_metrics({"test_accuracy": 0.9, "test_accuracy_known": 0.975})
+    record.update_metrics({"test_rows_unknown": 80, "test_rows_unlabelled": 40})
+    text = report(record)[1].text
+    assert (
+        "On 1,040 rows of the test split. 80 of the 1,040 test rows are of a class that the training rows do not have and "
+        "count as wrong; accuracy on the others 97.5 %. 40 test rows without a label are in no figure."
+    ) in text
+    assert "of known class alone97.5 %" in text
+
+
+def test_one_answer_and_missed_classes_are_said(construct_record: Callable[..., Record]) -> None:
+    record = construct_record(only=("metrics.json",))
+    record.update_metrics({"test_accuracy": 0.725, "test_balanced_accuracy": 0.5})
+    part = {"precision": 0.0, "f1": 0.0}
+    per_class = [
+        {**part, "class": "ok", "recall": 1.0, "rows": 29},
+        {**part, "class": "scratch", "recall": 0.0, "rows": 11},
+    ]
+    evaluation = {"classes": ["ok", "scratch"], "answered": [40, 0], "uneven": True, "per_class": per_class}
+    record.write_json("evaluation.json", evaluation)
+    text = report(record)[1].text
+    assert 'One answer ("ok") for every row: its class is that of 72.5 % of them.' in text
+    assert "balanced: mean over the classes50.0 %" in text and "50.0 % balanced" in text
+    record.write_json("evaluation.json", {**evaluation, "answered": [39, 1]})
+    text = report(record)[1].text
+    assert "One answer" not in text and "Every row of 'scratch' missed." in text
+
+
+def test_rows_of_unknown_class_in_a_record_of_before_are_told_apart(construct_record: Callable[..., Record]) -> None:
     record = construct_record(only=("metrics.json",))
     manifest = record.manifest
     manifest["data"]["known"] = {**manifest["data"]["rows"], "test": 1000}

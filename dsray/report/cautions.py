@@ -1,0 +1,76 @@
+"""What must be said beside the figures of a record so that they are not believed for more than they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dsray.report.record import Record
+from dsray.report.words import count, listed, percent
+
+Caution = tuple[str, str]
+"""What it is about (rows, answers, attack) and a sentence without its capital and its full stop."""
+
+
+def rows_of_test(record: Record) -> int | None:
+    """How many test rows the accuracies are of: those with a label; None when nothing says so.
+
+    In a record of an earlier version they are of the rows of known class alone.
+    """
+    data, metrics = record.manifest.get("data") or {}, record.metrics
+    rows = (data.get("rows") or {}).get("test")
+    if rows is None or "test_rows_unlabelled" in metrics:
+        return rows if rows is None else int(rows - metrics["test_rows_unlabelled"])
+    known: int = (data.get("known") or data["rows"])["test"]
+    return known
+
+
+def is_uneven(record: Record) -> bool:
+    """Whether the classes of the test rows are so uneven that balanced accuracy stands beside accuracy."""
+    return bool((record.read_json("evaluation.json") or {}).get("uneven"))
+
+
+def cautions(record: Record) -> list[Caution]:
+    """All that the record gives reason to say, the rows first."""
+    evaluation = record.read_json("evaluation.json") or {}
+    return [*_rows(record), *_answers(record, evaluation)]
+
+
+def one_answer(record: Record) -> str | None:
+    """`one answer ("ok") for every row`, where that is so."""
+    answered = (record.read_json("evaluation.json") or {}).get("answered") or []
+    given = [name for name, times in zip(_classes(record), answered, strict=False) if times]
+    return f'one answer ("{given[0]}") for every row' if len(given) == 1 else None
+
+
+def _rows(record: Record) -> Iterator[Caution]:
+    metrics, test = record.metrics, rows_of_test(record)
+    if test and (unknown := int(metrics.get("test_rows_unknown", 0))):
+        yield (
+            "rows",
+            f"{unknown:,} of the {count(test, 'test row')} {_are(unknown)} of a class that the training rows do not have "
+            f"and {'counts' if unknown == 1 else 'count'} as wrong; accuracy on the others "
+            f"{percent(metrics['test_accuracy_known'])}",
+        )
+    if none := int(metrics.get("test_rows_unlabelled", 0)):
+        yield "rows", f"{count(none, 'test row')} without a label {_are(none)} in no figure"
+    if test and "test_rows_unknown" not in metrics and (others := record.manifest["data"]["rows"]["test"] - test):
+        yield "rows", f"the class of {count(others, 'further row')} is unknown to the model"
+
+
+def _answers(record: Record, evaluation: dict[str, Any]) -> Iterator[Caution]:
+    if said := one_answer(record):
+        yield "answers", f"{said}: its class is that of {percent(record.metrics.get('test_accuracy'))} of them"
+        return
+    per_class = evaluation.get("per_class") or []
+    missed = [str(part["class"]) for part in per_class if part["rows"] and not part["recall"]]
+    if missed:
+        yield "answers", f"every row of {listed(missed)} missed"
+
+
+def _classes(record: Record) -> list[str]:
+    return [str(name) for name in (record.read_json("evaluation.json") or {}).get("classes") or []]
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
