@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,32 +12,43 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from dsray.aside import clear_leftovers
 from dsray.base import RequestError
-from dsray.folders import replace_folder
+from dsray.folders import replacing_folder
+from dsray.sums import Damaged, check_sums, parse, write_sums
+
+_TENSORS, _PLAIN = "state.safetensors", "state.json"
 
 
 def save_checkpoint(
     root: Path, step: int, tensors: Mapping[str, Tensor], plain: Mapping[str, Any], keep: int = 2
 ) -> Path:
-    """Write `root/step-NNNNNN` (aside, then renamed) and remove all but the newest `keep`; returns the folder."""
+    """Write `root/step-NNNNNN` in one step and remove all but the newest `keep` up to it; returns the folder.
+
+    Later ones are removed too: a training that writes this one has passed them over as damaged.
+    """
     root.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(root)
     final = root / f"step-{step:06d}"
-    aside = root / f".{final.name}.{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, aside / "state.safetensors")
-    (aside / "state.json").write_text(json.dumps(plain))
-    _sync(aside)
-    replace_folder(aside, final)
-    for old in checkpoints(root)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(final) as folder:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, folder / _TENSORS)
+        (folder / _PLAIN).write_text(json.dumps(plain))
+        write_sums(folder)
+    found = checkpoints(root)
+    upto = found.index(final) + 1
+    for other in (*found[: max(0, upto - keep)], *found[upto:]):
+        shutil.rmtree(other, ignore_errors=True)
     return final
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors (on the CPU) and the plain values of one checkpoint folder."""
     try:
-        return load_file(folder / "state.safetensors"), json.loads((folder / "state.json").read_text())
+        check_sums(folder, (_TENSORS, _PLAIN))
+        tensors, plain = load_file(folder / _TENSORS), parse((folder / _PLAIN).read_bytes())
+        if not isinstance(plain, dict) or not isinstance(plain.get("global_step", 0), int):
+            raise Damaged(f"{_PLAIN} holds no state")
+        return tensors, plain
     except FileNotFoundError as error:
         raise RequestError(
             f"checkpoint: {folder} is not a checkpoint ({Path(error.filename).name} is missing)"
@@ -51,20 +61,31 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def checkpoints(root: Path) -> list[Path]:
-    """Committed checkpoints of a run, oldest first."""
+    """Committed checkpoints of a run, oldest first; whether they are sound, `newest_checkpoint` tells."""
     found = [p for p in root.glob("step-*") if p.is_dir() and p.name[5:].isdecimal()]
     return sorted(found, key=lambda p: int(p.name[5:]))
 
 
 def latest_checkpoint(root: Path) -> Path | None:
-    """The newest committed checkpoint, if any."""
-    found = checkpoints(root)
-    return found[-1] if found else None
+    """The newest sound checkpoint, if any."""
+    return newest_checkpoint(root)[0]
 
 
-def _sync(folder: Path) -> None:
-    """Reach the disk before the rename makes the folder visible."""
-    for path in (*folder.iterdir(), folder):
-        handle = os.open(path, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
+def newest_checkpoint(root: Path) -> tuple[Path | None, list[Path]]:
+    """The newest sound checkpoint, if any, and the damaged ones that were passed over, the newest first."""
+    damaged: list[Path] = []
+    for folder in reversed(checkpoints(root)):
+        if _is_sound(folder):
+            return folder, damaged
+        damaged.append(folder)
+    return None, damaged
+
+
+def _is_sound(folder: Path) -> bool:
+    try:
+        if check_sums(folder, (_TENSORS, _PLAIN)):
+            return True
+        load_checkpoint(folder)  # of an older version: all that can be asked is that it reads
+        return True
+    except (OSError, Damaged, RequestError):
+        return False

@@ -50,7 +50,7 @@ def trainings(experiment: Experiment, data: Prepared, folder: Path) -> list[tupl
     wanted = [(Places(folder), False)]
     if experiment.undefended_stages(data) is not None:
         wanted.append((Places(folder, "-undefended"), True))
-    return [(places, twin) for places, twin in wanted if not _whole(places.model)]
+    return [(places, twin) for places, twin in wanted if not places.trained]
 
 
 def local_device(parallel: ParallelConfig) -> str:
@@ -94,7 +94,3 @@ class LocalPlacement:
             interruption.check()
             done.append(work(item, *shared))
         return done
-
-
-def _whole(model: Path) -> bool:
-    return all((model / name).exists() for name in ("training.json", "model.json", "model.safetensors"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from dsray.checkpoint import latest_checkpoint, load_checkpoint
+from dsray.base import RequestError
+from dsray.checkpoint import latest_checkpoint, load_checkpoint, newest_checkpoint
 from dsray.engine import Cadence, TrainState, Worker, fit, rewind_history
 from dsray.engine.executions import DataParallel, Execution, Pipeline, SingleProcess
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, save_model
+from dsray.models.files import is_sound
 from dsray.noise import key_of
 
 
@@ -40,6 +41,11 @@ class Places:
         """The trained model, and `training.json` beside it."""
         return self.folder / f"model{self.suffix}"
 
+    @property
+    def trained(self) -> bool:
+        """Whether the model is there, and whole."""
+        return is_sound(self.model, ("training.json", "model.json", "model.safetensors"))
+
 
 def resume_history(places: Places) -> None:
     """Bring the history back to the newest checkpoint; call it before a worker opens the file."""
@@ -57,10 +63,7 @@ def train(
     torch.set_num_threads(experiment.train.threads)
     model = new_model(experiment, worker)
     state = TrainState(model)
-    newest = latest_checkpoint(places.checkpoints) if places else None
-    if newest is not None:
-        state.load_state_dict(*load_checkpoint(newest))
-    else:
+    if places is None or not _restore(state, places, worker):
         experiment.model.pretrained(model)
     stages = experiment.undefended_stages(worker.data) if undefended else experiment.stages(worker.data)
     if stages is None:
@@ -76,9 +79,30 @@ def train(
         cadence=Cadence(train_config.log_every, train_config.validate_every, train_config.checkpoint_every),
     )
     if places and finished and worker.leads:
-        save_model(places.model, model, experiment.model, worker.data.schema)
-        write_training(places, state, worker.device)
+        about = about_training(state, worker.device)
+        save_model(places.model, model, experiment.model, worker.data.schema, about)
     return model.eval()
+
+
+def _restore(state: TrainState, places: Places, worker: Worker) -> bool:
+    """Bring the state to the newest sound checkpoint, if there is one, and say what was passed over."""
+    newest, damaged = newest_checkpoint(places.checkpoints)
+    if newest is not None:
+        try:
+            state.load_state_dict(*load_checkpoint(newest))
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[-1].strip()}"
+            raise RequestError(
+                f"checkpoint: {newest} is not of this version or not of this experiment ({reason}); begin a new run"
+            ) from None
+    lost = [str(folder) for folder in damaged] + (
+        [str(places.model)] if places.model.exists() and not places.trained else []
+    )
+    if lost:
+        goes_on = f"goes on from {newest.name}" if newest else "begins anew: there is no sound checkpoint"
+        said = f"damaged, and passed over: {', '.join(lost)}; the training {goes_on}"
+        worker.report({"kind": "damaged", "step": state.global_step, "said": said})
+    return newest is not None
 
 
 def new_model(experiment: Experiment, worker: Worker) -> RoutedModel:
@@ -101,15 +125,12 @@ def make_execution(experiment: Experiment, model: RoutedModel, worker: Worker) -
     return Pipeline(model, parallel.microbatches, precision, along=mesh.get_group("pipe"), across=across)
 
 
-def write_training(places: Places, state: TrainState, device: torch.device) -> None:
-    """What the training says of itself: where it ended (`cpu`, or the GPU's name), stages as executed, steps, ..."""
-    about: dict[str, Any] = {
+def about_training(state: TrainState, device: torch.device) -> dict[str, Any]:
+    """What the training says of itself: where it ended (`cpu`, or the GPU's name), stages as executed, steps, ...."""
+    return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "executed": state.executed,
         "steps": state.global_step,
         "mean_epsilon": state.mean_epsilon,
         "task_accuracy": state.task_accuracy,
     }
-    aside = places.model / ".training.json"
-    aside.write_text(json.dumps(about, indent=1))
-    aside.replace(places.model / "training.json")

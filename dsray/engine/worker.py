@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from dsray.aside import replacing_file
 from dsray.augment import AugmentConfig, augment
 from dsray.batch import Batch
 from dsray.checkpoint import save_checkpoint
 from dsray.data import Plan, Prepared, to_batch
+from dsray.history import LineReader, written_line
 
 if TYPE_CHECKING:
     from dsray.engine.state import TrainState
@@ -97,22 +98,28 @@ class HistoryFile:
     def append(self, line: dict[str, Any]) -> None:
         """Write one line at the end."""
         with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(written_line(line))
 
 
 def rewind_history(path: Path, step: int) -> None:
-    """Cut the history after the checkpoint of `step`: what follows will be written again by the resumed run."""
+    """Cut the history after the checkpoint of `step`: what follows will be written again by the resumed run.
+
+    Damaged lines before it stay, so that they are counted. Where the checkpoint's own line is damaged, the history is cut
+    before the first line of a later step.
+    """
     if not path.exists():
         return
-    lines, end = [], 0
-    for text in path.read_text().splitlines():
-        try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
-            break
-        lines.append(text + "\n")
-        if line["kind"] == "checkpoint" and line["step"] == step:
-            end = len(lines)
-    aside = path.with_suffix(".tmp")
-    aside.write_text("".join(lines[:end]))
-    aside.replace(path)
+    reader = LineReader()
+    texts = path.read_bytes().split(b"\n")
+    end = later = None
+    for number, text in enumerate(texts):
+        line = reader(text)
+        if line is None or not isinstance(line.get("step"), int):
+            continue
+        if line.get("kind") == "checkpoint" and line["step"] == step:
+            end, later = number + 1, None
+        elif line["step"] > step and later is None:
+            later = number
+    kept = texts[: end if end is not None else later]
+    with replacing_file(path) as aside:
+        aside.write_bytes(b"".join(text + b"\n" for text in kept if text))

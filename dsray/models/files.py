@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,21 +15,41 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dsray.base import RequestError, untrusted
-from dsray.folders import replace_folder
+from dsray.folders import put_back, replacing_folder
 from dsray.models.config import ModelConfig
 from dsray.models.model import RoutedModel
 from dsray.schema import Schema
+from dsray.sums import Damaged, check_sums, parse, write_sums
+
+FORMAT = 2
+"""1 had no `sums.json`; it is still read."""
+_FILES = ("model.json", "model.safetensors")
 
 
-def save_model(folder: Path, model: RoutedModel, config: ModelConfig, schema: Schema) -> None:
-    """Write weights, router state, config and schema; an older model in `folder` is replaced."""
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, aside / "model.safetensors")
-    about = {"format": 1, "model": config.model_dump(mode="json"), "schema": schema.model_dump(mode="json")}
-    (aside / "model.json").write_text(json.dumps(about, indent=1))
-    replace_folder(aside, folder)
+def save_model(
+    folder: Path, model: RoutedModel, config: ModelConfig, schema: Schema, training: Mapping[str, Any] | None = None
+) -> None:
+    """Write weights, router state, config and schema in one step; an older model in `folder` is replaced.
+
+    training: what the training says of itself, for `training.json`.
+    """
+    about = {"format": FORMAT, "model": config.model_dump(mode="json"), "schema": schema.model_dump(mode="json")}
+    with replacing_folder(folder) as aside:
+        state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+        save_file(state, aside / "model.safetensors")
+        (aside / "model.json").write_text(json.dumps(about, indent=1))
+        if training is not None:
+            (aside / "training.json").write_text(json.dumps(training, indent=1))
+        write_sums(aside)
+
+
+def is_sound(folder: Path, needed: tuple[str, ...] = _FILES) -> bool:
+    """Whether the folder holds the needed files of a model, each as it was written."""
+    put_back(folder)
+    try:
+        return check_sums(folder, needed) or all((folder / name).is_file() for name in needed)
+    except (Damaged, OSError):
+        return False
 
 
 def load_model(
@@ -43,14 +61,7 @@ def load_model(
     may have come from elsewhere. expected: what the model is known to be; nothing that the file names is imported then,
     and a file that says something else is a RequestError.
     """
-    try:
-        about = json.loads((folder / "model.json").read_text())
-    except FileNotFoundError:
-        raise RequestError(f"model: {folder} holds no finished model (model.json is missing)") from None
-    except ValueError:
-        about = {}
-    if not isinstance(about, dict) or not {"model", "schema"} <= set(about):
-        raise RequestError(f"model: {folder / 'model.json'} was altered; train or copy it again")
+    about = _about(folder)
     if expected is not None and not _agrees(about["model"], expected.model_dump(mode="json")):
         raise RequestError(f"model: {folder} is not the model that its experiment names; train or copy it again")
     try:
@@ -91,9 +102,31 @@ def _agrees(written: Any, known: Any) -> bool:
     return bool(written == known)
 
 
+def _about(folder: Path) -> dict[str, Any]:
+    """What model.json holds, after all files of the folder were compared with their digests."""
+    put_back(folder)
+    try:
+        about = parse((folder / "model.json").read_bytes())
+        summed = check_sums(folder, _FILES)
+    except FileNotFoundError:
+        raise RequestError(f"model: {folder} holds no finished model (model.json is missing)") from None
+    except Damaged as error:
+        raise RequestError(f"model: {folder} cannot be read ({error}); train or copy it again") from None
+    except OSError as error:
+        raise RequestError(f"model: cannot read {folder} ({error.strerror}); train or copy it again") from None
+    except ValueError:
+        about, summed = None, False
+    if not isinstance(about, dict) or not {"model", "schema"} <= set(about):
+        raise RequestError(f"model: {folder / 'model.json'} was altered; train or copy it again")
+    if not summed and about.get("format") != 1:
+        raise RequestError(f"model: {folder} lacks the digests of its files (sums.json); train or copy it again")
+    return about
+
+
 def load_part(model: nn.Module, folder: Path, part: str) -> None:
     """Replace the weights of one part (`encoders.image`, `trunk`) by those of the model saved in `folder`."""
     prefix = part + "."
+    _about(folder)
     tensors = load_file(folder / "model.safetensors")
     found = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     if not found:

@@ -58,6 +58,8 @@ class Progress:
     def line(self, line: Mapping[str, Any]) -> None:
         """Take in one line of the training history."""
         with self._lock:
+            if line.get("kind") == "damaged":
+                self._console.print(str(line.get("said")), highlight=False, markup=False, soft_wrap=True)
             if line.get("kind") == "validation":
                 self._validated(line)
             if line.get("kind") != "step":

@@ -16,6 +16,7 @@ from typing import Any, Self
 import yaml
 
 from dsray.base import RequestError, nearest
+from dsray.history import LineReader
 from dsray.report import lock
 
 FORMAT = 1
@@ -227,13 +228,24 @@ class Record:
     def history(self, name: str = "history.jsonl") -> list[dict[str, Any]]:
         """The lines of a training history in order of step.
 
-        A line torn by a kill is left out, and what a resumed run did again replaces what it had logged before.
+        A line that is damaged or was torn by a kill is left out, and what a resumed run did again replaces what it had
+        logged before.
         """
+        return _latest(self._history(name)[0])
+
+    def damaged_lines(self, name: str = "history.jsonl") -> int:
+        """How many lines `history` leaves out because they are not as they had been written."""
+        return self._history(name)[1]
+
+    def _history(self, name: str) -> tuple[list[dict[str, Any]], int]:
+        reader = LineReader()
         try:
-            text = (self.path / name).read_text(encoding="utf-8", errors="replace")
+            lines = list(reader.lines((self.path / name).read_bytes().split(b"\n")))
         except FileNotFoundError:
-            return []
-        return _latest([line for line in map(_parse, text.split("\n")) if line is not None])
+            return [], 0
+        except OSError as error:
+            raise RequestError(f"record: cannot read {self.path / name} ({error.strerror})") from None
+        return lines, reader.damaged
 
     def _begin(self, experiment_yaml: str, manifest: Mapping[str, Any]) -> Self:
         self.write_json("status.json", {"state": "running", "steps": {}, "error": None})
@@ -305,14 +317,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def _parse(line: str) -> dict[str, Any] | None:
-    try:
-        parsed = json.loads(line)
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _latest(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

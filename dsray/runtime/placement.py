@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -19,6 +18,7 @@ import torch
 from dsray import interruption
 from dsray.data import DataConfig, Plan, Prepared
 from dsray.experiment import Experiment
+from dsray.history import LineReader
 from dsray.placement import OnLine, trainings
 from dsray.runtime.data import augmented, idle_cpus, prepare
 from dsray.runtime.quiet import train_environment
@@ -137,11 +137,12 @@ def _in_thread(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
 
 
 class Follower:
-    """Hands on each whole line that is appended to a history file, also when a resumed worker cuts it."""
+    """Hands on each sound line that is appended to a history file, also when a resumed worker cuts it."""
 
     def __init__(self, path: Path, on_line: OnLine):
         self.path, self.on_line = path, on_line
         self.inode, self.position = 0, 0
+        self.reader = LineReader()
 
     def poll(self) -> None:
         """Hand on what has come since the last call."""
@@ -150,11 +151,12 @@ class Follower:
                 opened = os.fstat(file.fileno())  # not of the path, which may name a newer file by now
                 if opened.st_ino != self.inode or opened.st_size < self.position:
                     self.inode, self.position = opened.st_ino, 0
+                    self.reader = LineReader()
                 file.seek(self.position)
                 whole, newline, _ = file.read().rpartition(b"\n")
         except FileNotFoundError:
             return
         if newline:
             self.position += len(whole) + 1
-            for line in whole.splitlines():
-                self.on_line(json.loads(line))
+            for line in self.reader.lines(whole.split(b"\n")):
+                self.on_line(line)

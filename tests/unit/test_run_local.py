@@ -75,6 +75,40 @@ def test_a_model_that_was_lost_comes_back_from_its_checkpoint(tmp_path, lost):
     assert (tmp_path / "run" / "metrics.json").read_text() == before
 
 
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        (["model/model.safetensors"], "model; the training goes on from step-000006"),
+        (
+            ["model/training.json", "checkpoints/step-000006/state.safetensors"],
+            "checkpoints/step-000006, OUT/model; the training goes on from step-000004",
+        ),
+        (
+            ["model/sums.json", "checkpoints/step-000006/state.json", "checkpoints/step-000004/sums.json"],
+            "step-000004, OUT/model; the training begins anew: there is no sound checkpoint",
+        ),
+    ],
+)
+def test_damage_is_passed_over_and_said_and_the_figures_come_back(tmp_path, capsys, damaged, said):
+    train = {**SMALL["train"], "steps": 6, "checkpoint_every": 2}
+    assert start(tmp_path, train=train) == 0
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    for name in damaged:
+        flip(tmp_path / "run" / name)
+    capsys.readouterr()
+    assert start(tmp_path, "--resume", train=train) == 0
+    printed = [line for line in capsys.readouterr().out.splitlines() if "damaged" in line]
+    assert len(printed) == 1 and printed[0].startswith("damaged, and passed over: ")
+    assert printed[0].endswith(said.replace("OUT", str(tmp_path / "run")))
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+
+
 def test_the_module_is_the_command():
     import subprocess
     import sys

@@ -23,6 +23,8 @@ def training(record: Record) -> Section | None:
     last = max((line["step"] for line in history if isinstance(line.get("step"), int)), default=0)
     lead = f"{count(last, 'step')} of the optimiser"
     lead += f" in {count(len(bands), 'stage')}: {', '.join(b.label for b in bands)}." if bands else "."
+    if damaged := record.damaged_lines() + record.damaged_lines("history-undefended.jsonl"):
+        lead += f" {count(damaged, 'line')} of the history {'is' if damaged == 1 else 'are'} damaged and left out."
     return Section("training", "Training", body, lead)
 
 

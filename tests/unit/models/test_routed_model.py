@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from dsray.base import RequestError
 from dsray.data import to_batch
 from dsray.models import ModelConfig, active_parameters, count_parameters, load_model, load_part, save_model
+from dsray.models.files import is_sound
 
 VARIANTS = {
     "sample": {},
@@ -198,4 +199,56 @@ def test_truncated_weights_are_refused_in_one_sentence(digits, tmp_path):
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
     with pytest.raises(RequestError, match="cannot be read"):
+        load_model(tmp_path / "model")
+
+
+def small(digits):
+    config = ModelConfig.model_validate(
+        {"width": 8, "trunk": {"blocks": 1, "hidden": 8, "heads": 1, "experts": None}, "depth": "full"}
+    )
+    return config, config.build(digits.schema)
+
+
+def test_a_flipped_bit_in_any_file_of_a_model_is_noticed(digits, tmp_path):
+    config, model = small(digits)
+    save_model(tmp_path / "model", model, config, digits.schema, {"steps": 3})
+    assert is_sound(tmp_path / "model", ("training.json",))
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "model.json",
+        "model.safetensors",
+        "sums.json",
+        "training.json",
+    ]
+    for path in sorted((tmp_path / "model").iterdir()):
+        whole = path.read_bytes()
+        for position in range(0, len(whole), max(1, len(whole) // 40)):
+            path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+            assert not is_sound(tmp_path / "model")
+            with pytest.raises(RequestError, match=r"^model: .* train or copy it again$"):
+                load_model(tmp_path / "model")
+            with pytest.raises(RequestError, match=r"^model: "):
+                load_part(model, tmp_path / "model", "trunk")
+        path.write_bytes(whole)
+    assert load_model(tmp_path / "model")[1] == config
+
+
+def test_a_model_of_the_version_before_has_no_digests_and_is_read(digits, tmp_path):
+    config, model = small(digits)
+    save_model(tmp_path / "model", model, config, digits.schema)
+    (tmp_path / "model" / "sums.json").unlink()
+    with pytest.raises(RequestError, match=r"lacks the digests of its files \(sums.json\)"):
+        load_model(tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
+    assert load_model(tmp_path / "model")[1] == config
+    assert is_sound(tmp_path / "model")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{}", b"[]", b"{}", b'{"model": {}}', b'{"a": ' * 100_000, b"[" * 300])
+def test_a_model_file_that_is_none_is_one_sentence(digits, tmp_path, content):
+    config, model = small(digits)
+    save_model(tmp_path / "model", model, config, digits.schema)
+    (tmp_path / "model" / "sums.json").unlink()
+    (tmp_path / "model" / "model.json").write_bytes(content)
+    with pytest.raises(RequestError, match=r"model.json was altered; train or copy it again$"):
         load_model(tmp_path / "model")

@@ -1,0 +1,84 @@
+"""A history: a damaged line costs that line, and is counted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dsray.engine import rewind_history
+from dsray.history import LineReader, written_line
+from dsray.report import Record
+
+LINES = [{"kind": "step", "step": i, "loss": 1 / (i + 1), "stage": "clean"} for i in range(6)]
+
+
+def test_a_line_is_json_with_a_checksum():
+    text = written_line(LINES[2])
+    assert text.endswith("}\n") and text.count("\n") == 1
+    assert {k: v for k, v in json.loads(text).items() if k != "crc"} == LINES[2]
+    assert LineReader()(text[:-1].encode()) == LINES[2]
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flipped_bit_costs_its_line_and_no_other(bit):
+    """In the middle of a file: there is no byte, the line's end included, whose damage changes what is read."""
+    texts = [written_line(line).encode() for line in LINES[:3]]
+    before, after = len(texts[0]), len(texts[0]) + len(texts[1])
+    for position in range(before, after):
+        content = bytearray(b"".join(texts))
+        content[position] ^= 1 << bit
+        reader = LineReader()
+        found = list(reader.lines(bytes(content).split(b"\n")))
+        lost = [LINES[0], LINES[2]] if position < after - 1 else [LINES[0]]  # its end: the line and the next are one
+        assert found == lost
+        assert 1 <= reader.damaged <= 2  # a byte that became a line's end makes two
+
+
+def test_lines_of_an_older_version_are_read_until_the_first_that_has_a_checksum():
+    old, new = json.dumps(LINES[0]).encode(), written_line(LINES[1])[:-1].encode()
+    reader = LineReader()
+    assert list(reader.lines([old, old, new, old, new])) == [LINES[0], LINES[0], LINES[1], LINES[1]]
+    assert reader.damaged == 1
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"[1]", b"3", b"{", b"\0\0\0", b"[" * 100_000])
+def test_a_line_of_anything_is_no_error(text):
+    reader = LineReader()
+    assert (reader(text), reader.damaged) == (None, 1)
+
+
+def write(path, damaged=None):
+    lines = [line for i in range(1, 7) for line in ({"kind": "step", "step": i}, {"kind": "checkpoint", "step": i})]
+    texts = [written_line(line) for line in lines]
+    if damaged is not None:
+        texts[damaged] = texts[damaged].replace('"step"', '"stop"')
+    path.write_text("".join(texts) + '{"kind": "st')
+
+
+@pytest.mark.parametrize(
+    ("damaged", "left"),
+    [
+        (None, ["step 1", "checkpoint 1", "step 2", "checkpoint 2", "step 3", "checkpoint 3"]),
+        (0, ["checkpoint 1", "step 2", "checkpoint 2", "step 3", "checkpoint 3"]),
+        (5, ["step 1", "checkpoint 1", "step 2", "checkpoint 2", "step 3"]),
+        (6, ["step 1", "checkpoint 1", "step 2", "checkpoint 2", "step 3", "checkpoint 3"]),
+    ],
+)
+def test_a_resumed_run_keeps_all_sound_lines_before_its_checkpoint(tmp_path, damaged, left):
+    record = Record(tmp_path)
+    write(tmp_path / "history.jsonl", damaged)
+    rewind_history(tmp_path / "history.jsonl", 3)
+    assert [f"{line['kind']} {line['step']}" for line in record.history()] == left
+    assert record.damaged_lines() == (damaged is not None and damaged < 6)
+    assert [path.name for path in tmp_path.iterdir()] == ["history.jsonl"]
+
+
+def test_the_report_says_what_was_left_out(tmp_path):
+    from dsray.report.html import write_report
+
+    record = Record.create(tmp_path, "x", "name: x\n", {})
+    texts = [written_line({**line, "total": 6}) for line in LINES]
+    texts[3] = texts[3].replace("loss", "lost")
+    (record.path / "history.jsonl").write_text("".join(texts))
+    assert "1 line of the history is damaged and left out." in write_report(record).read_text()
