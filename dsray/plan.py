@@ -87,6 +87,8 @@ def _facts(experiment: Experiment, data: Prepared, parameters: int, stages: list
     row = sum(data.columns[name][0].size for name in data.schema.modalities) * 4
     width, tokens = experiment.model.width, sum(_tokens(data).values()) + 1
     activations = train.batch * tokens * width * 4 * 14 * experiment.model.trunk.blocks
+    if text := data.schema.text:
+        table.add_row("text", f"{text.length:,} tokens of {text.vocabulary:,} ids")
     table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
     pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
     table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads, device {parallel.device}")

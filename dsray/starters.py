@@ -32,7 +32,7 @@ _PARQUET = """  source:
     test: path/to/test.parquet
 """
 _IMAGE = "  image: {column: image, size: 32, channels: 3}   # PNG or JPEG bytes, resized to size x size pixels\n"
-_TEXT = "  text: {column: text, vocabulary: 4096, length: 32}\n"
+_TEXT = "  text: {column: text}              # vocabulary and length are chosen from the training rows unless given\n"
 _LABEL = "  label: label\n"
 _AUGMENT = """
 augment:

@@ -35,11 +35,26 @@ class ImageColumn(Config):
 
 
 class TextColumn(Config):
-    """A column of text, cut into byte-pair tokens learnt from the training rows."""
+    """A column of text, cut into byte-pair tokens learnt from the training rows.
+
+    What is null of vocabulary and length is chosen from those rows too, as `dsray.data.texts.fit_text` says.
+    """
 
     column: str = Field(description="column that holds the text")
-    vocabulary: int = Field(256, ge=8, le=65536, description="token ids at most, padding and unknown included")
-    length: int = Field(16, ge=1, le=4096, description="tokens; longer texts are cut, shorter ones padded")
+    vocabulary: int | None = Field(
+        None,
+        ge=8,
+        le=65536,
+        description="token ids at most, padding and unknown included; null: as many as make 95 % of the words that occur "
+        "more than once in the training rows one token each, 256 to 8192",
+    )
+    length: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="tokens; longer texts are cut, shorter ones padded; null: as many as hold 95 % of the texts of the "
+        "training rows, 256 at most",
+    )
 
 
 class DataConfig(Config):

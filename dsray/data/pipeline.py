@@ -8,8 +8,9 @@ from dsray.data.config import DataConfig
 from dsray.data.images import encode_images
 from dsray.data.labels import class_names, encode_label
 from dsray.data.origin import numbered
-from dsray.data.tokens import encode_text, learn_tokenizer, load_tokenizer
-from dsray.schema import ImageSpec, Schema, TextSpec
+from dsray.data.texts import fit_text
+from dsray.data.tokens import encode_text
+from dsray.schema import ImageSpec, Schema
 
 
 def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
@@ -23,14 +24,7 @@ def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
             width=config.image.width,
         )
     if config.text is not None:
-        words = train.column(config.text.column).drop_null().to_pylist()
-        tokenizer = learn_tokenizer(words, config.text.vocabulary)
-        text = TextSpec(
-            column=config.text.column,
-            length=config.text.length,
-            vocabulary=load_tokenizer(tokenizer).get_vocab_size(),
-            tokenizer=tokenizer,
-        )
+        text = fit_text(config.text, train.column(config.text.column).drop_null().to_pylist())
     classes = class_names(train.column(config.label), config.label)
     return Schema(image=image, text=text, label=config.label, classes=classes)
 

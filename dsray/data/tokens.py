@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PADDING, UNKNOWN = 0, 1
+_AT_ONCE = 1024
+"""Texts encoded at a time, since what an encoding tells of a text takes many times the memory of its ids."""
 
 
 def learn_tokenizer(texts: Iterable[str], vocabulary: int) -> str:
@@ -76,6 +78,21 @@ def tokenise_whole(texts: Sequence[str], spec: TextSpec) -> tuple[np.ndarray, np
         tokens[i] = len(found)
         ids[i, : len(found)] = found[: spec.length]
     return ids, tokens
+
+
+def words_of(text: str, tokenizer: str) -> list[str]:
+    """The words of a text as the tokeniser divides them, before it cuts any into pieces."""
+    loaded = load_tokenizer(tokenizer)
+    return [word for word, _ in loaded.pre_tokenizer.pre_tokenize_str(loaded.normalizer.normalize_str(text))]
+
+
+def count_tokens(texts: Sequence[str], tokenizer: str) -> np.ndarray:
+    """(texts,) int64: the tokens of each, 1 where it has none."""
+    loaded, counts = load_tokenizer(tokenizer), []
+    for start in range(0, len(texts), _AT_ONCE):
+        encoded = loaded.encode_batch_fast(list(texts[start : start + _AT_ONCE]), add_special_tokens=False)
+        counts += [len(encoding.ids) or 1 for encoding in encoded]
+    return np.array(counts, dtype=np.int64)
 
 
 def encode_text(table: pa.Table, spec: TextSpec) -> pa.Table:
