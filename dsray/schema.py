@@ -35,6 +35,9 @@ class Schema(Config):
     text: TextSpec | None = None
     label: str
     classes: tuple[str, ...]
+    label_names: tuple[str, ...] = Field(
+        (), description="names of the numbers 0, 1, ... in the label column, where the training files gave them"
+    )
 
     @property
     def modalities(self) -> tuple[str, ...]:

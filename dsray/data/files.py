@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from dsray.base import RequestError, nearest
+from dsray.data.classlabel import named, named_by, names_of
 from dsray.data.parquet import read_parquet
 from dsray.data.tables import holds_images, holds_labels, holds_text
 from dsray.schema import Schema
@@ -112,7 +113,15 @@ def _checked(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
         raise RequestError(f"'{path}': column '{schema.label}' holds {found}; needs whole numbers, booleans or words")
     if not len(table):
         raise RequestError(f"'{path}' has no rows")
-    return table
+    return _label_by_name(table, path, schema) if schema.label in table.column_names else table
+
+
+def _label_by_name(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
+    """The label column with its numbers replaced by the names that this file gives them, or those of the model."""
+    names = names_of(table, schema.label, f"'{path}'")
+    if names is not None and not set(names).isdisjoint(schema.classes):
+        return named(table, schema.label, names, f"'{path}'")
+    return named_by(table, schema.label, schema.label_names, f"'{path}'") if schema.label_names else table
 
 
 def _once(table: pa.Table, column: str, path: Path) -> None:

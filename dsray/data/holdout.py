@@ -31,6 +31,20 @@ def hold_out(train: pa.Table, config: DataConfig, seed: int) -> tuple[pa.Table, 
     return train.filter(pa.array(~held)), train.filter(pa.array(held))
 
 
+def another_share(train: int, held: int, config: DataConfig) -> list[str]:
+    """A sentence where the rows held out are far from the wanted share, since a class or group cannot be divided."""
+    share = held / (train + held)
+    if 0.5 <= held / max(1, round(config.validation * (train + held))) <= 1.5:
+        return []
+    why = (
+        f"the groups of column '{config.group}' are not divided" if config.group else "every class keeps a training row"
+    )
+    return [
+        f"{held:,} of {train + held:,} training rows ({100 * share:.1f} %) are held out for validation, not "
+        f"{100 * config.validation:.1f} %: {why}"
+    ]
+
+
 def codes_of(column: pa.ChunkedArray) -> np.ndarray:
     """(rows,) integers from 0, the same for equal values; null is a value too."""
     if pa.types.is_dictionary(column.type):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from dsray.base import RequestError
+from dsray.data.classlabel import names_in, with_names
 from dsray.data.named import digest, located, named_in, names_files
 from dsray.data.source import SPLITS, SourceConfig
 
@@ -105,12 +106,13 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def read_parquet(path: Path, field: str) -> pa.Table:
-    """All rows of a file or a folder; `field` names the request in errors."""
-    tables = []
+    """All rows of a file or a folder, the names of numbered labels in the schema; `field` names the request in errors."""
+    tables, names = [], []
     for file in parquet_files(path, field):
         try:
-            table = pq.ParquetFile(file).read().replace_schema_metadata(None)
-            tables.append(located(_plain(table), file.parent))
+            table = pq.ParquetFile(file).read()
+            names.append(names_in(table.schema))
+            tables.append(located(_plain(table.replace_schema_metadata(None)), file.parent))
         except (pa.ArrowInvalid, OSError) as error:
             raise RequestError(f"{field}: '{file}' is not a Parquet file ({str(error).split('.')[0]})") from None
     try:
@@ -119,7 +121,7 @@ def read_parquet(path: Path, field: str) -> pa.Table:
         raise RequestError(f"{field}: the files of folder '{path}' have different columns") from None
     if not len(table):
         raise RequestError(f"{field}: '{path}' has no rows")
-    return table
+    return with_names(table, names)
 
 
 def _named_files(file: Path, column: str) -> Iterator[Path]:

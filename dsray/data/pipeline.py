@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from dsray.data.classlabel import names_read
 from dsray.data.config import DataConfig
 from dsray.data.images import encode_images
 from dsray.data.labels import class_names, encode_label
@@ -26,7 +27,8 @@ def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
     if config.text is not None:
         text = fit_text(config.text, train.column(config.text.column).drop_null().to_pylist())
     classes = class_names(train.column(config.label), config.label)
-    return Schema(image=image, text=text, label=config.label, classes=classes)
+    names = names_read(train, config.label)
+    return Schema(image=image, text=text, label=config.label, classes=classes, label_names=names)
 
 
 BLOCK_ROWS = 4096

@@ -16,7 +16,7 @@ from dsray.data.tables import load_tables
 from dsray.schema import Schema
 
 _NAMED = "a picture that a row names"
-FORMAT = 2
+FORMAT = 3
 """To be raised whenever the code gives other prepared rows for the same source and configuration."""
 
 
@@ -67,11 +67,12 @@ def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0, schema
     folder = cache / fingerprint if cache is not None else None
     if folder is not None and is_whole(folder):
         return Prepared.load(folder)
-    tables = load_tables(config, seed)
+    notes: list[str] = []
+    tables = load_tables(config, seed, notes)
     schema = schema or fit_schema(config, tables["train"])
     with placed(config.source):
         blocks = {split: prepare_blocks(table, schema) for split, table in tables.items()}
-    prepared = assemble(schema, blocks, config, fingerprint)
+    prepared = assemble(schema, blocks, config, fingerprint, notes)
     if folder is None:
         return prepared
     prepared.save(folder)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from dsray.data.config import DataConfig
 from dsray.data.counts import Counts, count_rows
 from dsray.data.images import remarks
 from dsray.data.labels import UNLABELLED
+from dsray.data.remarks import remarks_on
 from dsray.data.source import SPLITS
 from dsray.schema import Schema
 
@@ -132,8 +133,7 @@ def assemble(
     kept = list(dict.fromkeys([*([schema.text.column] if schema.text else []), *config.show]))
     shown = table.select([f"raw.{name}" for name in kept]).rename_columns(kept)
     splits = _positions({split: len(tables[split]) for split in SPLITS})
-    notes = (*notes, *(remarks(counts, schema.image) if schema.image else ()))
-    data = Prepared(columns, splits, schema, fingerprint, shown, counts, notes)
+    data = Prepared(columns, splits, schema, fingerprint, shown, counts)
     for split, rows in splits.items():
         if not len(known(data, rows)):
             some = ", ".join(map(repr, schema.classes[:5])) + (", ..." if len(schema.classes) > 5 else "")
@@ -142,7 +142,8 @@ def assemble(
                 f"data.label: no {split} row has one of the {len(schema.classes)} classes of the training rows ({some}); "
                 f"the first one has {'null' if got is None else repr(got)}; give {split} rows with known labels"
             )
-    return data
+    pictures = remarks(counts, schema.image) if schema.image else ()
+    return replace(data, notes=(*notes, *pictures, *remarks_on(data)))
 
 
 def assemble_columns(table: pa.Table, schema: Schema) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,3 +46,22 @@ class SourceConfig(Plugin):
     def columns(self) -> dict[str, Any]:
         """What the `data` section says of the columns unless the file says otherwise; empty where nothing is known."""
         return {}
+
+
+def same_files(contents: Mapping[str, str]) -> list[str]:
+    """A sentence for each two splits of which files hold the same bytes.
+
+    contents: `SPLIT: FILE` -> hash, as a source gives them.
+    """
+    first: dict[str, tuple[str, str]] = {}
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for name, digest in contents.items():
+        split, _, file = name.partition(": ")
+        other, its = first.setdefault(digest, (split, file))
+        if other != split:
+            pairs.setdefault((split, other), []).append(file if file == its else f"{file} is {its}")
+    return [
+        f"data.source.{split} holds the same bytes as data.source.{other} ({', '.join(files[:3])}"
+        f"{f' and {len(files) - 3:,} more' if len(files) > 3 else ''}): its figures are not about new rows"
+        for (split, other), files in pairs.items()
+    ]

@@ -5,26 +5,33 @@ from __future__ import annotations
 import pyarrow as pa
 
 from dsray.base import RequestError, nearest
+from dsray.data.classlabel import names_of_splits
 from dsray.data.config import DataConfig
-from dsray.data.holdout import hold_out
+from dsray.data.holdout import another_share, hold_out
 from dsray.data.named import names_files
 from dsray.data.origin import names_of_numbers, number
-from dsray.data.source import SPLITS
+from dsray.data.source import SPLITS, same_files
 
 
-def load_tables(config: DataConfig, seed: int = 0) -> dict[str, pa.Table]:
+def load_tables(config: DataConfig, seed: int = 0, notes: list[str] | None = None) -> dict[str, pa.Table]:
     """`train`, `validation` and `test` with the columns in use, their rows numbered as the source gave them.
 
-    seed: decides which training rows are held out where the source has no validation split.
+    seed: decides which training rows are held out where the source has no validation split. notes: gets sentences
+    about the rows that a user should know before believing a figure.
     """
+    notes = [] if notes is None else notes
     tables = config.source.tables()
     if missing := [split for split in ("train", "test") if not len(tables.get(split, ()))]:
         raise RequestError(f"data.source: source '{config.source.kind}' gave no {missing[0]} rows")
     for split, table in tables.items():
         check_columns(config, table, split)
         tables[split] = number(table, split)
+    notes += same_files(config.source.contents())
+    tables, said = names_of_splits(tables, config.label)
+    notes += said
     if "validation" not in tables:
         tables["train"], tables["validation"] = hold_out(tables["train"], config, seed)
+        notes += another_share(len(tables["train"]), len(tables["validation"]), config)
     wanted = _columns(config)
     return _alike({split: tables[split].select(wanted + names_of_numbers(tables[split])) for split in SPLITS}, config)
 

@@ -47,11 +47,12 @@ def prepare(config: DataConfig, cache: Path, seed: int = 0, schema: Schema | Non
     folder = cache / fingerprint
     if not is_whole(folder):
         quiet_context()
-        tables = load_tables(config, seed)
+        notes: list[str] = []
+        tables = load_tables(config, seed, notes)
         schema = schema or fit_schema(config, tables["train"])
         with placed(config.source):
             blocks = _prepare(tables, schema)
-        assemble(schema, blocks, config, fingerprint).save(folder)
+        assemble(schema, blocks, config, fingerprint, notes).save(folder)
     return Prepared.load(folder)
 
 
