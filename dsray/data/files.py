@@ -15,6 +15,8 @@ from dsray.data.tables import holds_images, holds_labels, holds_text
 from dsray.schema import Schema
 
 _IMAGES = (".png", ".jpg", ".jpeg")
+_BLOCKS = pyarrow.csv.ReadOptions(block_size=2**24)  # bytes; no value may be longer
+_LINES = pyarrow.csv.ParseOptions(newlines_in_values=True)
 
 
 def read_rows(path: Path, schema: Schema) -> pa.Table:
@@ -62,7 +64,7 @@ def _read_csv(path: Path, schema: Schema) -> pa.Table:
         column_types={**text, **paths}, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False
     )
     try:
-        table = pyarrow.csv.read_csv(path, convert_options=options)
+        table = pyarrow.csv.read_csv(path, _BLOCKS, _LINES, options)
     except pa.ArrowInvalid as error:
         raise RequestError(f"'{path}' is not a CSV file with a line of column names ({error})") from None
     _once(table, schema.label, path)
@@ -85,7 +87,7 @@ def _label_as_written(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
         strings_can_be_null=True,
         null_values=[""],
     )
-    written = pyarrow.csv.read_csv(path, convert_options=options).column(schema.label)
+    written = pyarrow.csv.read_csv(path, _BLOCKS, _LINES, options).column(schema.label)
     if not pc.any(pc.is_in(written, value_set=pa.array(schema.classes))).as_py():
         return table
     return table.set_column(table.column_names.index(schema.label), schema.label, written)
