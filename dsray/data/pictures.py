@@ -121,11 +121,11 @@ def _over_white(image: Image.Image, layout: str, mode: str) -> tuple[Image.Image
         if transparent:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         return image.convert(mode), transparent
-    pixels = np.asarray(image)
-    clear = None if key is None else _equal(pixels, key, image.mode, layout)
+    clear = None if key is None else _equal(np.asarray(image), key, image.mode, layout)
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip
-        image = Image.fromarray((pixels // 257).astype(np.uint8))
-    image = image.convert(mode)
+        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    if image.mode != mode:
+        image = image.convert(mode)
     if clear is None or not clear.any():
         return image, False
     image.paste("white", mask=Image.fromarray(clear))

@@ -95,3 +95,30 @@ def test_rows_that_are_refused_are_told_as_in_one_process(ray_session, tmp_path)
         assert f"row 9 of '{tmp_path / 'test.parquet'}' (test)" in str(caught.value)
         said.append(str(caught.value))
     assert said[0] == said[1]
+
+
+def test_preparation_counts_the_same_as_in_one_process(ray_session, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from dsray.data import DataConfig
+    from dsray.data import prepare as prepare_here
+    from dsray.runtime.data import prepare
+
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    (tmp_path / "a.png").write_bytes(base64.b64decode(png_base64(np.full((1, 4, 4), 0.5))))
+    for split in ("train", "test"):
+        pictures = [{"bytes": None, "path": name} for name in ("a.png", "a.png", None)] * 4
+        rows = {"image": pa.array(pictures, kind), "text": ["a b", None, "c " * 40] * 4, "label": ["x", "y", "x"] * 4}
+        pq.write_table(pa.table(rows), tmp_path / f"{split}.parquet")
+    source = {"kind": "parquet", **{split: str(tmp_path / f"{split}.parquet") for split in ("train", "test")}}
+    section = {"source": source, "image": {"column": "image", "size": 4}, "text": {"column": "text"}, "label": "label"}
+    here = prepare_here(DataConfig.model_validate(section))
+    there = prepare(DataConfig.model_validate(section), tmp_path / "cache")
+    assert here.counts["test"] == {
+        "image": {"missing": 4, "transparent": 0},
+        "text": {"missing": 4, "cut": 0, "unknown": 0},
+        "label": {"missing": 0, "unknown": 0},
+    }
+    assert (there.counts, there.notes, there.fingerprint) == (here.counts, here.notes, here.fingerprint)
+    assert all(np.array_equal(there.columns[name], values) for name, values in here.columns.items())
