@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from dsray.base import RequestError
+from dsray.base import RequestError, explain
 from dsray.compress.session import Session
-from dsray.folders import replace_folder
+from dsray.folders import put_back, replacing_folder
 from dsray.schema import Schema
+from dsray.sums import Damaged, compare, digest, digest_of, seal, unseal
 
 FORMAT = 1
 
@@ -41,32 +40,53 @@ class Artefact:
 
     def session(self, threads: int = 1) -> Session:
         """The model, ready to answer."""
-        return Session(self.folder / "model.onnx", threads)
+        try:
+            return Session(self.folder / "model.onnx", threads)
+        except Exception as error:  # onnxruntime has a class for each of its reasons, with no base of their own
+            reason = " ".join(str(error).split())
+            raise RequestError(f"artefact: {self.folder / 'model.onnx'} cannot be run ({reason})") from None
 
     @classmethod
     def load(cls, folder: Path) -> Artefact:
         """Read and verify; anything that is not byte for byte what was written is a RequestError."""
+        path = folder / "manifest.json"
+        put_back(folder)
         try:
-            text = (folder / "manifest.json").read_bytes()
-            manifest = json.loads(text)
-            found = _digest({k: v for k, v in manifest.items() if k != "sha256"})
-            sound = manifest["sha256"] == found and text == _written(manifest)
+            manifest = unseal(path)
         except FileNotFoundError:
             raise RequestError(f"artefact: {folder} holds no manifest.json; make one with dsray compress RUN") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            sound = False
-        if not sound or manifest.get("format") != FORMAT:
-            raise RequestError(
-                f"artefact: {folder / 'manifest.json'} was altered or is of another format; compress again"
-            )
-        for name, expected in manifest["files"].items():
-            path = folder / name
-            if not path.is_file() or _hash(path) != expected:
-                raise RequestError(f"artefact: {path} is missing or was altered (its hash differs); compress again")
+        except OSError as error:
+            raise RequestError(f"artefact: cannot read {path} ({error.strerror}); compress again") from None
+        except Damaged:
+            manifest = {}
+        if manifest.get("format") != FORMAT:
+            raise RequestError(f"artefact: {path} was altered or is of another format; compress again")
         try:
-            return cls(folder, manifest, Schema.model_validate(manifest["schema"]))
-        except ValidationError:
-            raise RequestError(f"artefact: {folder / 'manifest.json'} has a schema of another version") from None
+            compare(folder, manifest.get("files"), ["model.onnx"])
+        except Damaged as error:
+            raise RequestError(f"artefact: {folder} cannot be used ({error}); compress again") from None
+        try:
+            found = _Manifest.model_validate(manifest)
+        except ValidationError as error:
+            raise RequestError(f"artefact: {path} is not of this version ({explain(error, 'manifest')})") from None
+        if found.version != _version(manifest):
+            raise RequestError(f"artefact: {path} was altered (its version names another content); compress again")
+        return cls(folder, manifest, found.answers)
+
+
+class _Compute(BaseModel):
+    blocks: int = Field(ge=1)
+    budget: int | None
+
+
+class _Manifest(BaseModel):
+    """What readers of a manifest ask it for."""
+
+    answers: Schema = Field(alias="schema")
+    compute: _Compute
+    threshold: float | None
+    metrics: dict[str, float | None]
+    version: str
 
 
 def write_artefact(
@@ -76,28 +96,17 @@ def write_artefact(
 
     about: opset, compute budget, threshold, metrics: what `/v1/model` tells.
     """
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    shutil.copyfile(model, aside / "model.onnx")
-    (aside / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True))
-    files = {"model.onnx": _hash(aside / "model.onnx")}
-    manifest = {"format": FORMAT, **about, "schema": schema.model_dump(mode="json"), "files": files}
-    manifest["version"] = _digest(manifest)[:12]
-    files["report.json"] = _hash(aside / "report.json")  # speeds stand in it: no part of the version
-    manifest["sha256"] = _digest(manifest)
-    (aside / "manifest.json").write_bytes(_written(manifest))
-    replace_folder(aside, folder)
+    with replacing_folder(folder) as aside:
+        shutil.copyfile(model, aside / "model.onnx")
+        (aside / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True))
+        files = {name: digest_of(aside / name) for name in ("model.onnx", "report.json")}
+        manifest = {"format": FORMAT, **about, "schema": schema.model_dump(mode="json"), "files": files}
+        manifest["version"] = _version(manifest)
+        (aside / "manifest.json").write_bytes(seal(manifest))
 
 
-def _written(manifest: Mapping[str, Any]) -> bytes:
-    """The one way in which a manifest is written, so that altered white space is noticed too."""
-    return json.dumps(manifest, indent=1, sort_keys=True).encode()
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _version(manifest: Mapping[str, Any]) -> str:
+    """Of everything that decides an answer; the report is no part of it, since speeds stand there."""
+    decides = {key: value for key, value in manifest.items() if key not in ("version", "sha256")}
+    files = {name: value for name, value in manifest["files"].items() if name != "report.json"}
+    return digest({**decides, "files": files})[:12]
