@@ -37,7 +37,7 @@ def with_names(table: pa.Table, files: Sequence[dict[str, Names]]) -> pa.Table:
     """The rows of several files, with what `names_in` found in each of them noted in the schema."""
     columns = dict.fromkeys(column for found in files for column in found)
     noted = {column: list(dict.fromkeys(found.get(column) for found in files)) for column in columns}
-    return table.replace_schema_metadata({_FILES: json.dumps(noted)} if noted else None)
+    return _noted(table, _FILES, noted) if noted else table
 
 
 def names_of(table: pa.Table, column: str, where: str) -> Names | None:
@@ -70,7 +70,7 @@ def named(table: pa.Table, column: str, names: Names, where: str) -> pa.Table:
     places = pc.if_else(pc.less(numbers, 0), pa.scalar(None, pa.int64()), numbers).combine_chunks()
     found = pa.array(names, pa.string()).take(places)
     table = table.set_column(table.column_names.index(column), column, found)
-    return table.replace_schema_metadata({_READ: json.dumps({column: names})})
+    return _noted(table, _READ, {column: names})
 
 
 def named_by(table: pa.Table, column: str, names: Names, where: str) -> pa.Table:
@@ -83,6 +83,10 @@ def named_by(table: pa.Table, column: str, names: Names, where: str) -> pa.Table
             "as either, so write the names as text"
         )
     return named(table, column, names, where)
+
+
+def _noted(table: pa.Table, key: bytes, value: object) -> pa.Table:
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), key: json.dumps(value)})
 
 
 def names_read(table: pa.Table, column: str) -> Names:

@@ -11,6 +11,7 @@ import pyarrow.csv
 from dsray.base import RequestError, nearest
 from dsray.data.classlabel import named, named_by, names_of
 from dsray.data.parquet import read_parquet
+from dsray.data.shards import different
 from dsray.data.tables import holds_images, holds_labels, holds_text
 from dsray.schema import Schema
 
@@ -104,12 +105,14 @@ def _checked(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
     for part, holds, what in ((schema.image, holds_images, "PNG or JPEG bytes"), (schema.text, holds_text, "text")):
         if part is None:
             continue
+        _in_all_files(table, part.column)
         if part.column not in table.column_names:
             raise RequestError(f"'{path}' has no column '{part.column}'; {nearest(part.column, table.column_names)}")
         _once(table, part.column, path)
         found = table.schema.field(part.column).type
         if not holds(found):
             raise RequestError(f"'{path}': column '{part.column}' holds {found}; needs {what}")
+    _in_all_files(table, schema.label)
     _once(table, schema.label, path)
     if schema.label in table.column_names and not holds_labels(found := table.schema.field(schema.label).type):
         raise RequestError(f"'{path}': column '{schema.label}' holds {found}; needs whole numbers, booleans or words")
@@ -124,6 +127,11 @@ def _label_by_name(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
     if names is not None and not set(names).isdisjoint(schema.classes):
         return named(table, schema.label, names, f"'{path}'")
     return named_by(table, schema.label, schema.label_names, f"'{path}'") if schema.label_names else table
+
+
+def _in_all_files(table: pa.Table, column: str) -> None:
+    if reason := different(table, column):
+        raise RequestError(reason)
 
 
 def _once(table: pa.Table, column: str, path: Path) -> None:

@@ -15,6 +15,7 @@ from pydantic import Field
 from dsray.base import RequestError
 from dsray.data.classlabel import names_in, with_names
 from dsray.data.named import digest, located, named_in, names_files
+from dsray.data.shards import joined
 from dsray.data.source import SPLITS, SourceConfig
 
 
@@ -107,20 +108,19 @@ def _plain(table: pa.Table) -> pa.Table:
 
 def read_parquet(path: Path, field: str) -> pa.Table:
     """All rows of a file or a folder, the names of numbered labels in the schema; `field` names the request in errors."""
-    tables, names = [], []
+    tables, names = {}, []
     for file in parquet_files(path, field):
         try:
             table = pq.ParquetFile(file).read()
             names.append(names_in(table.schema))
-            tables.append(located(_plain(table.replace_schema_metadata(None)), file.parent))
+            tables[file] = located(_plain(table.replace_schema_metadata(None)), file.parent)
         except (pa.ArrowInvalid, OSError) as error:
             raise RequestError(f"{field}: '{file}' is not a Parquet file ({str(error).split('.')[0]})") from None
-    try:
-        table = pa.concat_tables(tables)
-    except pa.ArrowInvalid:
-        raise RequestError(f"{field}: the files of folder '{path}' have different columns") from None
-    if not len(table):
+    if not any(map(len, tables.values())):
         raise RequestError(f"{field}: '{path}' has no rows")
+    table = joined(tables)
+    if not table.column_names:
+        raise RequestError(f"{field}: the files of folder '{path}' have no column in common")
     return with_names(table, names)
 
 

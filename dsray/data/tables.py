@@ -10,6 +10,7 @@ from dsray.data.config import DataConfig
 from dsray.data.holdout import another_share, hold_out
 from dsray.data.named import names_files
 from dsray.data.origin import names_of_numbers, number
+from dsray.data.shards import different
 from dsray.data.source import SPLITS, same_files
 
 
@@ -68,6 +69,8 @@ def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
         named["data.group"] = config.group
     named |= {f"data.show.{i}": name for i, name in enumerate(config.show)}
     for field, name in named.items():
+        if reason := different(table, name):
+            raise RequestError(f"{field}: {reason}")
         if name not in table.column_names:
             hint = nearest(name, table.column_names)
             raise RequestError(f"{field}: the {split} rows have no column '{name}'; {hint}")
