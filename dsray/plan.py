@@ -53,7 +53,7 @@ def _counts(data: Prepared) -> Table:
     for name, whats in data.counts["train"].items():
         for what in whats:
             found = [(data.counts[split][name][what], len(rows)) for split, rows in data.splits.items()]
-            table.add_row(name, what, *(f"{n:,} ({n / rows:.1%})" if n else "0" for n, rows in found))
+            table.add_row(name, what, *(f"{n:,} ({100 * n / rows:.1f} %)" if n else "0" for n, rows in found))
     return table
 
 

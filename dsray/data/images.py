@@ -63,7 +63,7 @@ def encode_images(table: pa.Table, spec: ImageSpec) -> pa.Table:
 def remarks(counts: Mapping[str, Counts], spec: ImageSpec) -> Iterator[str]:
     """What a user should know of the images before believing a figure."""
     if some := sum(found["image"]["transparent"] for found in counts.values()):
-        yield f"data.image: {some:,} pictures have transparent pixels; they are laid over white"
+        yield f"images with transparent pixels, of which there are {some:,}, are laid over white"
 
 
 class _Unreadable(Exception):

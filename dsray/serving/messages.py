@@ -75,7 +75,8 @@ def request_schema(schema: Schema, max_instances: int) -> dict[str, Any]:
     if schema.image:
         size = f"{schema.image.height}x{schema.image.width} pixels, {schema.image.channels} channel(s)"
         properties["image"] = {
-            "description": f"{size}: base64 of a PNG or JPEG, or nested arrays of numbers in [0, 1] or whole 0..255",
+            "description": f"{size}: base64 of a PNG or JPEG, read as a viewer shows it, or nested arrays of numbers in "
+            "[0, 1] or whole 0..255",
             "anyOf": [{"type": "string"}, {"type": "array"}, {"type": "null"}],
         }
     if schema.text:

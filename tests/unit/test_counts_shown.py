@@ -37,9 +37,9 @@ def said_by(capsys, *words: str) -> list[str]:
 def test_check_shows_every_count_of_every_split(tmp_path, capsys):
     said = said_by(capsys, "check", write(tmp_path))
     assert "input what train validation test" in said
-    for line in ("text missing 0 0 5 (25.0%)", "text cut 0 0 5 (25.0%)", "text unknown 0 0 5 (25.0%)"):
+    for line in ("text missing 0 0 5 (25.0 %)", "text cut 0 0 5 (25.0 %)", "text unknown 0 0 5 (25.0 %)"):
         assert line in said
-    assert "label missing 0 0 0" in said and "label unknown 0 0 5 (25.0%)" in said
+    assert "label missing 0 0 0" in said and "label unknown 0 0 5 (25.0 %)" in said
 
 
 def test_a_run_tells_what_is_not_zero_and_keeps_it(tmp_path, capsys):

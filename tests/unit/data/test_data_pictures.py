@@ -13,6 +13,8 @@ from PIL import Image
 
 from dsray.base import RequestError
 from dsray.data import columns_of, prepare_table
+from dsray.data.counts import count_rows
+from dsray.data.images import remarks
 from dsray.data.pictures import UNREADABLE, WrongSize, decode
 from dsray.schema import ImageSpec, Schema
 
@@ -177,6 +179,8 @@ def test_a_transparent_png_is_the_same_in_preparation_and_in_a_request(schema):
     content = palette_with_alpha()
     table = prepare_table(pa.table({"i": [content, written(COLOUR), None]}), schema)
     assert table["count.image.transparent"].to_pylist() == [True, False, False]
+    said = list(remarks({"train": count_rows(table, schema)}, schema.image))
+    assert said == ["images with transparent pixels, of which there are 1, are laid over white"]
     prepared = np.array(table["image"][0].as_py(), np.uint8)
     asked = columns_of([{"image": base64.b64encode(content).decode()}], schema)["image"]
     assert np.array_equal(asked.reshape(-1), prepared.astype(np.float32) / np.float32(255))
