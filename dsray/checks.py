@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dsray.data import Prepared
 from dsray.experiment import Experiment
-from dsray.judge import judged_rows
+from dsray.judge import VALIDATION_ROWS, judged_rows
 from dsray.models import skeleton
 from dsray.optim import Pattern, Rates, first_match
 from dsray.rehearsal import rehearse
@@ -18,8 +18,13 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
     rehearse(experiment, data)
     check_patterns(experiment, parameter_names(experiment, data))
     if experiment.adversarial:
-        for split in ("validation", "test"):
-            judged_rows(data, split, experiment.adversarial.judge.rows)
+        judge = experiment.adversarial.judge
+        for split, count in (
+            ("validation", min(judge.rows, VALIDATION_ROWS)),
+            ("test", judge.rows),
+            ("test", judge.curve_rows),
+        ):
+            judged_rows(data, split, count)
 
 
 def parameter_names(experiment: Experiment, data: Prepared) -> list[str]:

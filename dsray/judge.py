@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from torch import nn
 
-from dsray.attacks import Robustness, evaluate_attacks
+from dsray.attacks import Robustness, check_judged, judge_batch
 from dsray.base import RequestError
 from dsray.batch import Batch
 from dsray.data import Prepared, known, labelled, to_batch
@@ -60,17 +60,33 @@ def attackable(data: Prepared, split: str) -> np.ndarray:
 
 
 def judged_rows(data: Prepared, split: str, count: int) -> np.ndarray:
-    """The rows that robustness is judged on: the first `count` attackable ones of a fixed permutation of the split.
+    """The rows that robustness is judged on: the first `count` with a label of a fixed permutation of the split.
 
-    A RequestError where there is none.
+    A row of a class that the training rows do not have is wrong, one without an image right or wrong as it stands. A
+    RequestError where no other row is among them.
     """
     if "image" not in data.schema.modalities:
         raise RequestError("adversarial: attacks perturb images; data.image is missing")
     found = attackable(data, split)
     if not len(found):
         raise RequestError(f"adversarial: no row of the {split} split has an image and a known class to judge")
+    rows = _first(data, split, count, labelled(data, data.splits[split]))
+    if not np.isin(rows, found).any():
+        raise RequestError(
+            f"adversarial.judge: none of the {count} rows to judge of the {split} split has an image and a known class, "
+            f"as {len(found)} of all {len(data.splits[split])} have; give rows and curve_rows of more"
+        )
+    return rows
+
+
+def movable_rows(data: Prepared, split: str, count: int) -> np.ndarray:
+    """The first `count` attackable rows in the order of `judged_rows`; there may be none."""
+    return _first(data, split, count, attackable(data, split))
+
+
+def _first(data: Prepared, split: str, count: int, among: np.ndarray) -> np.ndarray:
     rows = np.random.default_rng(key_of("judge", split)).permutation(data.splits[split])
-    return np.sort(rows[np.isin(rows, found)][:count])
+    return np.sort(rows[np.isin(rows, among)][:count])
 
 
 def shards(rows: np.ndarray) -> list[np.ndarray]:
@@ -81,17 +97,17 @@ def shards(rows: np.ndarray) -> list[np.ndarray]:
 def judge_shard(
     model: nn.Module, data: Prepared, rows: np.ndarray, judge: RobustnessConfig, epsilon: float, seed: int
 ) -> Robustness:
-    """All attacks of the judgement on one shard, the adversarial rows kept."""
-    of_shard = batches(data, rows, SHARD_ROWS)
+    """All attacks of the judgement on one shard, the adversarial rows kept; `check_judged` is for all shards together."""
+    batch = to_batch(data.gather(rows), data.schema)
     with evaluating(model):
-        return evaluate_attacks(model, of_shard, judge.attacks, epsilon, seed, keep_adversarial=True)
+        return judge_batch(model, batch, judge.attacks, epsilon, seed, keep_adversarial=True)
 
 
 def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared) -> dict[str, float]:
     """What choices are made by: `val_accuracy` and, with an `adversarial` section, `val_robust_accuracy` and their mean.
 
-    Robustness is judged by the first attack on at most 150 rows. `val_balanced_robustness`, the mean, rises only when
-    neither is given away for the other.
+    Robustness is judged by the first attack on at most 150 rows; by all attacks where the first has no gradient on any of
+    them. `val_balanced_robustness`, the mean, rises only when neither is given away for the other.
     """
     found = evaluate(model, batches(data, labelled(data, data.splits["validation"])))
     accuracy = found.accuracy
@@ -99,9 +115,15 @@ def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared)
     figures["val_rows_unknown"] = found.rows_unknown
     if experiment.adversarial:
         judge = experiment.adversarial.judge
-        judge = judge.replace(attacks=judge.attacks[:1])
+        first = judge.replace(attacks=judge.attacks[:1])
         rows = judged_rows(data, "validation", min(judge.rows, VALIDATION_ROWS))
-        parts = [judge_shard(model, data, s, judge, judge.epsilon, experiment.seed) for s in shards(rows)]
-        robust = Robustness.merge(parts).robust_accuracy
+        judged = _judged(model, data, rows, first, experiment.seed)
+        if judged.blind_alone:
+            judged = check_judged(_judged(model, data, rows, judge, experiment.seed))
+        robust = judged.robust_accuracy
         figures |= {"val_robust_accuracy": robust, "val_balanced_robustness": (accuracy + robust) / 2}
     return figures
+
+
+def _judged(model: nn.Module, data: Prepared, rows: np.ndarray, judge: RobustnessConfig, seed: int) -> Robustness:
+    return Robustness.merge([judge_shard(model, data, s, judge, judge.epsilon, seed) for s in shards(rows)])

@@ -19,7 +19,9 @@ from dsray.original import rows_of
 from dsray.overrides import apply_overrides, parse_override
 from dsray.placement import Placement
 from dsray.report import Record
+from dsray.report.cautions import of_judgement
 from dsray.report.html import write_report
+from dsray.report.words import sentence
 from dsray.runner import models_of, session
 from dsray.sections import ServeConfig
 from dsray.steps.attack import attack_step
@@ -51,6 +53,8 @@ def attack_run(
         f"robust accuracy {100 * report['robust_accuracy']:.1f} % at epsilon {judge.epsilon:g} on {report['rows']} test "
         f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %"
     )
+    for said in of_judgement(report):
+        console.print(sentence(said), soft_wrap=True, highlight=False)
     if not report["own"]:
         kept = "keeps the judgement that the experiment names" if own else "has none: the experiment names no judgement"
         console.print(f"kept in judgements.json; metrics.json {kept}")

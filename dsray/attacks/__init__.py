@@ -8,9 +8,10 @@ from typing import Annotated
 from dsray.attacks.ball import project_linf
 from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.epsilon import Epsilon, check_epsilon
-from dsray.attacks.evaluation import DEFAULT_ATTACKS, evaluate_attacks, evaluate_curve, robust_accuracy
+from dsray.attacks.evaluation import DEFAULT_ATTACKS, evaluate_attacks, evaluate_curve, judge_batch, robust_accuracy
 from dsray.attacks.fgsm import FgsmConfig
-from dsray.attacks.losses import cross_entropy, fallen, margin
+from dsray.attacks.judgeable import check_judged
+from dsray.attacks.losses import cross_entropy, fallen, margin, scaled_cross_entropy
 from dsray.attacks.pgd import PgdConfig
 from dsray.attacks.random_search import RandomSearchConfig
 from dsray.attacks.robustness import Robustness
@@ -30,12 +31,15 @@ __all__ = [
     "Robustness",
     "check_attacks",
     "check_epsilon",
+    "check_judged",
     "cross_entropy",
     "evaluate_attacks",
     "evaluate_curve",
     "fallen",
+    "judge_batch",
     "margin",
     "perturb",
     "project_linf",
     "robust_accuracy",
+    "scaled_cross_entropy",
 ]

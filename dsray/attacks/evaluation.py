@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from dsray.attacks.ball import IMAGE
 from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.epsilon import check_epsilon
+from dsray.attacks.judgeable import check_images, check_judged, check_logits
 from dsray.attacks.losses import fallen
 from dsray.attacks.pgd import PgdConfig
 from dsray.attacks.random_search import RandomSearchConfig
 from dsray.attacks.robustness import Robustness
 from dsray.attacks.runner import perturb
 from dsray.attacks.untouched import buffers_kept
+from dsray.attacks.watched import Watched
 from dsray.base import RequestError
 from dsray.batch import Batch
 from dsray.protocols import Classifier, as_classifier
@@ -34,26 +36,17 @@ def evaluate_attacks(
 ) -> Robustness:
     """Judge the rows of `batches` at one radius; each attack runs on the rows that the ones before it left standing.
 
-    batches: images in [0, 1], known targets. Rows without an image cannot be attacked and are left out; `rows` of the
-    answer says which were judged. Raises RequestError for other images or targets, no rows, no row with an image, an
-    epsilon outside [0, 1], no attack, or one that is listed twice.
+    batches: images in [0, 1]; a target of -1, a class that the model does not know, is wrong. A row without an image is
+    right or wrong as it stands. Raises RequestError for other images or targets, a model that gives no finite logits of
+    two classes or more (one column, probabilities), no rows, no row with an image, rows of which no attack had a
+    gradient, an epsilon outside [0, 1], no attack, or one that is listed twice.
     """
-    check_epsilon(epsilon)
-    try:
-        check_attacks(attacks)
-    except ValueError as error:
-        raise RequestError(str(error)) from None
-    classify, rows, parts = as_classifier(model), 0, []
-    with buffers_kept(model):
-        for batch in batches:
-            rows += len(batch)
-            if len(batch := _with_image(batch)):
-                parts.append(_judge(classify, _judgeable(batch), attacks, epsilon, seed, keep_adversarial))
-    if not rows:
-        raise RequestError("batches: hold no rows; give at least one row to judge")
+    parts = [
+        judge_batch(model, b, attacks, epsilon, seed, keep_adversarial=keep_adversarial) for b in batches if len(b)
+    ]
     if not parts:
-        raise RequestError(f"batches: none of the {rows} rows has an image; attacks move images")
-    return Robustness.merge(parts)
+        raise RequestError("batches: hold no rows; give at least one row to judge")
+    return check_judged(Robustness.merge(parts))
 
 
 def evaluate_curve(
@@ -88,6 +81,8 @@ def robust_accuracy(
         raise RequestError("epsilon: must be more than 0, e.g. 8/255 = 0.0314; at 0 it is the clean accuracy")
     if len(images) != len(labels):
         raise RequestError(f"labels: one for each image; got {len(labels)} for {len(images)} images")
+    if len(labels) and int(labels.min()) < 0:
+        raise RequestError(f"labels: must be known for every image, 0 or more; got {int(labels.min())}")
     rows = torch.arange(len(labels), device=labels.device)
     whole = Batch({IMAGE: images}, labels, rows, torch.zeros_like(rows))
     parts = [whole.select(rows[i : i + batch_size]) for i in range(0, len(labels), batch_size)]
@@ -96,44 +91,65 @@ def robust_accuracy(
     ).robust_accuracy
 
 
-def _with_image(batch: Batch) -> Batch:
-    """The rows that have an image."""
-    present = batch.present.get(IMAGE, torch.full_like(batch.target, IMAGE in batch.inputs, dtype=torch.bool))
-    return batch if len(batch) and present.all() else batch.select(present)
+def judge_batch(
+    model: nn.Module | Classifier,
+    batch: Batch,
+    attacks: Sequence[AttackConfig],
+    epsilon: float,
+    seed: int = 0,
+    *,
+    keep_adversarial: bool = False,
+) -> Robustness:
+    """`evaluate_attacks` of one batch that is a part of more, merged by the caller and then held to `check_judged`."""
+    check_epsilon(epsilon)
+    try:
+        check_attacks(attacks)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    if IMAGE not in batch.inputs:
+        raise RequestError(f"batches: none of the {len(batch)} rows has an image; attacks move images")
+    if (there := _there(batch)).any():
+        check_images(batch.inputs[IMAGE][there])
+    with buffers_kept(model):
+        return _judge(as_classifier(model), batch, attacks, epsilon, seed, keep_adversarial)
 
 
-def _judgeable(batch: Batch) -> Batch:
-    """The batch itself, when a verdict on it would mean something."""
-    image = batch.inputs[IMAGE]
-    if not image.is_floating_point():
-        raise RequestError(f"images: must be floats in [0, 1]; got {image.dtype}; divide 8-bit pixels by 255")
-    low, high = image.aminmax()
-    if not (low >= 0 and high <= 1):
-        raise RequestError(f"images: must lie in [0, 1]; got {low:g} to {high:g}; divide 8-bit pixels by 255")
-    if batch.target.min() < 0:
-        raise RequestError("target: must be known for every judged row; got -1; leave such rows out")
-    return batch
+def _there(batch: Batch) -> Tensor:
+    """(batch,) bool: the row has an image."""
+    return batch.present.get(IMAGE, torch.ones_like(batch.target, dtype=torch.bool))
 
 
 @torch.no_grad()
 def _judge(
     classify: Classifier, batch: Batch, attacks: Sequence[AttackConfig], epsilon: float, seed: int, keep: bool
 ) -> Robustness:
-    clean_correct = ~fallen(classify(batch), batch.target)
-    standing, worst, survived = clean_correct.clone(), batch.inputs[IMAGE].clone(), {}
+    clean = classify(batch)
+    check_logits(clean, batch.target)
+    clean_correct, movable = ~fallen(clean, batch.target), _there(batch)
+    standing, worst, survived = clean_correct.clone(), batch, {}
+    climbed, gave, searched = (torch.zeros_like(movable) for _ in range(3))
     for config in attacks:
-        rows = standing.nonzero()[:, 0]
+        rows = (standing & movable).nonzero()[:, 0]
         if len(rows):
-            part = batch.select(rows)
-            moved = perturb(config.build(), classify, part, epsilon, seed=seed, stop_early=True)
+            part, watched = batch.select(rows), Watched(classify)
+            moved = perturb(config.build(), watched, part, epsilon, seed=seed, stop_early=True)
             fell = fallen(classify(moved), part.target)
-            worst[rows[fell]] = moved.inputs[IMAGE][fell]
+            worst = worst.with_input(IMAGE, worst.inputs[IMAGE].index_copy(0, rows[fell], moved.inputs[IMAGE][fell]))
             standing[rows[fell]] = False
+            asked = watched.asked(part.rows)
+            climbed[rows] |= asked
+            gave[rows] |= watched.gave(part.rows)
+            searched[rows] |= ~asked
         survived[config.name] = standing.cpu().numpy().copy()
     return Robustness(
         epsilon=epsilon,
         rows=batch.rows.cpu().numpy(),
         clean_correct=clean_correct.cpu().numpy(),
         survived=survived,
-        adversarial=batch.with_input(IMAGE, worst) if keep else None,
+        unknown=(batch.target < 0).cpu().numpy(),
+        unmoved=(~movable).cpu().numpy(),
+        climbed=climbed.cpu().numpy(),
+        blind=(climbed & ~gave).cpu().numpy(),
+        searched=searched.cpu().numpy(),
+        adversarial=worst if keep else None,
     )

@@ -28,7 +28,8 @@ class PgdConfig(AttackConfig):
     random_start: bool = Field(True, description="start from a uniform draw in the ball instead of the clean image")
     restarts: int = Field(1, ge=1, le=1000, description="random starts; the worst outcome of each row is kept")
     loss: LossName = Field(
-        "cross_entropy", description="what the steps climb; margin keeps its gradient where the model is certain"
+        "cross_entropy",
+        description="what the steps climb, whatever the size of the logits; margin: the best wrong class",
     )
 
     @model_validator(mode="after")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dsray.report.judgements import own_judgement
 from dsray.report.record import Record
 from dsray.report.words import count, listed, percent
 
@@ -33,7 +34,30 @@ def is_uneven(record: Record) -> bool:
 def cautions(record: Record) -> list[Caution]:
     """All that the record gives reason to say, the rows first."""
     evaluation = record.read_json("evaluation.json") or {}
-    return [*_rows(record), *_answers(record, evaluation)]
+    own = {**own_judgement(record), **record.metrics}
+    return [*_rows(record), *_answers(record, evaluation), *(("attack", said) for said in of_judgement(own))]
+
+
+def of_judgement(judgement: Mapping[str, Any]) -> Iterator[str]:
+    """What must be said beside a robust accuracy. judgement: its terms and figures, as `attack_step` writes them."""
+
+    def rows(name: str) -> int:
+        return int(judgement.get(f"robust_rows_{name}") or 0)
+
+    judged = f"of the {count(judgement['rows'], 'judged row')}" if "rows" in judgement else "of the judged rows"
+    if unknown := rows("unknown"):
+        yield (
+            f"{unknown:,} {judged} {_are(unknown)} of a class that the training rows do not have and "
+            f"{'counts' if unknown == 1 else 'count'} as wrong; robust accuracy on the others "
+            f"{percent(judgement['robust_accuracy_known'])}"
+        )
+    if still := rows("without_image"):
+        yield f"{still:,} {judged} {'has' if still == 1 else 'have'} no image to move and {_are(still)} judged as {_they(still)}"
+    if blind := rows("without_gradient"):
+        yield (
+            f"{blind:,} of {count(rows('climbed'), 'row')} that attacks climbed had no gradient (zero in every pixel): "
+            "only attacks that need none say something of them"
+        )
 
 
 def one_answer(record: Record) -> str | None:
@@ -70,6 +94,10 @@ def _answers(record: Record, evaluation: dict[str, Any]) -> Iterator[Caution]:
 
 def _classes(record: Record) -> list[str]:
     return [str(name) for name in (record.read_json("evaluation.json") or {}).get("classes") or []]
+
+
+def _they(number: int) -> str:
+    return "it stands" if number == 1 else "they stand"
 
 
 def _are(number: int) -> str:

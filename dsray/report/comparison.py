@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dsray.report.judgements import FIGURES, differing, in_words, judgements
+from dsray.report.judgements import KEPT, differing, in_words, judgements
 from dsray.report.record import Record
 from dsray.report.words import number, percent, seconds
 
@@ -159,11 +159,11 @@ def timing_cells(groups: Sequence[Group]) -> dict[str, tuple[Cell | None, ...]]:
 
 def _metrics(record: Record, names: Sequence[str]) -> dict[str, float]:
     """names: the terms by which judgements are told apart."""
-    figures = {name: value for name, value in record.metrics.items() if name not in FIGURES}
+    figures = {name: value for name, value in record.metrics.items() if name not in KEPT}
     for judgement in judgements(record) or [{"own": True}]:
         of = record.metrics if judgement["own"] else judgement
         said = in_words(judgement, names)
-        figures |= {f"{name}/{said}".rstrip("/"): of[name] for name in FIGURES if of.get(name) is not None}
+        figures |= {f"{name}/{said}".rstrip("/"): of[name] for name in KEPT if of.get(name) is not None}
     return figures
 
 

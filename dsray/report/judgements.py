@@ -9,6 +9,16 @@ from dsray.report.record import Record
 from dsray.report.words import count
 
 FIGURES = ("robust_accuracy", "robust_accuracy_undefended")
+KEPT = (
+    *FIGURES,
+    "robust_accuracy_known",
+    "robust_rows_unknown",
+    "robust_rows_without_image",
+    "robust_rows_climbed",
+    "robust_rows_without_gradient",
+)
+"""The figures of a judgement that `metrics.json` holds; see `dsray.steps.attack.attack_step` for what they mean."""
+
 _FILE = "judgements.json"
 _TERMS = ("epsilon", "rows", "attacks")
 
@@ -18,12 +28,12 @@ def keep_judgement(record: Record, report: Mapping[str, Any], own: bool) -> bool
 
     own: they are known to be; the figures of that judgement are those of `metrics.json`.
     """
-    found = {name: report[name] for name in (*_TERMS, *FIGURES) if name in report}
+    found = {name: report[name] for name in (*_TERMS, *KEPT) if name in report}
     own = own or terms(own_judgement(record)) == terms(found)
     others = [j for j in judgements(record) if terms(j) != terms(found) and not (own and j["own"])]
     record.write_json(_FILE, [*others, {**found, "own": own}])
     if own:
-        record.update_metrics({name: found[name] for name in FIGURES if name in found})
+        record.update_metrics({name: found[name] for name in KEPT if name in found})
     return own
 
 

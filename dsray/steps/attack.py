@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dsray.attacks import Robustness
+from dsray.attacks import Robustness, check_judged
 from dsray.data import Prepared
 from dsray.engine import RobustnessConfig
 from dsray.judge import judge_shard, judged_rows, shards
@@ -35,6 +35,10 @@ def attack_step(
 
     The curve has each epsilon once and is judged on the first `curve_rows` rows only, except at 0 and at the epsilon of
     the judgement itself, which are its own figures; each point says its `rows`.
+    robust_accuracy is of all rows; `robust_rows_unknown` of them are of a class that the training rows do not have and
+    wrong, robust_accuracy_known is of the others; `robust_rows_without_image` nothing can move;
+    `robust_rows_without_gradient` of the `robust_rows_climbed` had a gradient of zero in every pixel under every attack
+    that climbs one.
     own: the judgement is the one that the record's experiment names; only its figures go to `metrics.json`.
     """
     rows = judged_rows(data, "test", judge.rows)
@@ -61,6 +65,11 @@ def attack_step(
         "curve_rows": len(curve_rows),
         "examples": _examples(data, found, models[""]),
         **{f"robust_accuracy{name}": judged.robust_accuracy for name, judged in main.items()},
+        "robust_accuracy_known": found.robust_accuracy_known,
+        "robust_rows_unknown": int(found.unknown.sum()),
+        "robust_rows_without_image": int(found.unmoved.sum()),
+        "robust_rows_climbed": int(found.climbed.sum()),
+        "robust_rows_without_gradient": int(found.blind.sum()),
     }
     report["own"] = keep_judgement(record, report, own)
     record.write_json("attack.json", report)
@@ -79,7 +88,8 @@ def _point(epsilon: float, figure: str, judged: dict[str, Robustness]) -> dict[s
 
 
 def _merge(jobs: list[Job], parts: list[Robustness], name: str, epsilon: float) -> Robustness:
-    return Robustness.merge([p for job, p in zip(jobs, parts, strict=True) if job[0] == name and job[1] == epsilon])
+    own = [p for job, p in zip(jobs, parts, strict=True) if job[0] == name and job[1] == epsilon]
+    return check_judged(Robustness.merge(own))
 
 
 @torch.no_grad()

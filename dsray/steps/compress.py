@@ -11,10 +11,10 @@ from dsray.attacks import perturb
 from dsray.batch import Batch, concatenate
 from dsray.compress import CompressConfig
 from dsray.compress.compress import Rows, compress
-from dsray.data import Prepared, known, to_batch
+from dsray.data import Prepared, labelled, to_batch
 from dsray.engine import RobustnessConfig
 from dsray.experiment import Experiment
-from dsray.judge import attackable, judged_rows, shards
+from dsray.judge import movable_rows, shards
 from dsray.modes import evaluating
 from dsray.noise import key_of
 from dsray.placement import Placement
@@ -33,9 +33,11 @@ def compress_step(
 ) -> dict[str, Any]:
     """Write `compressed/` into the record; the gate looks at validation rows, test rows are only reported.
 
+    Accuracies are of the rows with a label, also of a class that the model does not know, which no answer is right for.
+
     own: these are the settings that the record's experiment names; only their figures go to `metrics.json`.
     """
-    split = {name: known(data, data.splits[name]) for name in ("validation", "test")}
+    split = {name: labelled(data, data.splits[name]) for name in ("validation", "test")}
     calibration = np.random.default_rng(key_of(experiment.seed, "calibration")).permutation(data.splits["train"])
     rows = Rows(
         calibration=to_batch(data.gather(calibration[: config.calibration_rows]), data.schema),
@@ -64,10 +66,10 @@ def _adversarial(
 
     Without an `adversarial` section the default judgement is used; None where there is no image to move.
     """
-    if not len(attackable(data, split)):
-        return None
     judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
-    rows = judged_rows(data, split, judge.rows)
+    rows = movable_rows(data, split, judge.rows)
+    if not len(rows):
+        return None
     return concatenate(placement.map(_moved, shards(rows), model, data, judge, experiment.seed))
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from dsray.attacks import FgsmConfig, evaluate_curve
+from dsray.data import UNKNOWN
 from dsray.engine import RobustnessConfig
 from dsray.experiment import Experiment
 from dsray.judge import batches, judged_rows
 from dsray.placement import LocalPlacement
 from dsray.report import Record
+from dsray.report.cautions import of_judgement
+from dsray.report.judgements import KEPT
 from dsray.steps.attack import attack_step
 
 
@@ -43,3 +48,25 @@ def test_a_curve_of_any_model_has_each_radius_once(digits, model):
     parts = list(batches(digits, judged_rows(digits, "test", 12)))
     found = evaluate_curve(model, parts, [FgsmConfig()], [0.1, 0.0, 0.1])
     assert [(point["epsilon"], point["rows"]) for point in found] == [(0.1, 12), (0.0, 12)]
+
+
+def test_rows_that_say_little_are_counted_in_the_judgement(digits, model, tmp_path):
+    rows = judged_rows(digits, "test", 20)
+    there, target = digits.columns["present.image"].copy(), digits.columns["target"].copy()
+    there[rows[:4]], target[rows[4:7]] = False, UNKNOWN
+    data = replace(digits, columns={**digits.columns, "present.image": there, "target": target})
+    judge = RobustnessConfig(rows=20, curve=(), curve_rows=20, attacks=(FgsmConfig(),))
+    record = Record.create_at(tmp_path / "run", "name: x\n", {})
+    report = attack_step(record, data, judge, 0, {"": model}, LocalPlacement())
+    counts = {name: report[f"robust_rows_{name}"] for name in ("unknown", "without_image", "without_gradient")}
+    assert counts == {"unknown": 3, "without_image": 4, "without_gradient": 0}
+    assert report["robust_accuracy"] == pytest.approx(report["robust_accuracy_known"] * 17 / 20)
+    assert record.metrics == {name: report[name] for name in KEPT if name in report}
+    assert len(record.metrics) == 6
+    said = list(of_judgement(report))
+    assert said[0].startswith(
+        "3 of the 20 judged rows are of a class that the training rows do not have and count as wrong"
+    )
+    assert said[1:] == ["4 of the 20 judged rows have no image to move and are judged as they stand"]
+    blind = {**report, "robust_rows_without_gradient": 2, "robust_rows_climbed": 13}
+    assert list(of_judgement(blind))[2].startswith("2 of 13 rows that attacks climbed had no gradient")

@@ -12,7 +12,7 @@ import torch
 from dsray.base import RequestError
 from dsray.data import UNLABELLED, DataConfig, DigitsConfig, Prepared, known, prepare
 from dsray.experiment import Experiment
-from dsray.judge import clean_figures, judged_rows, validation_figures
+from dsray.judge import clean_figures, judged_rows, movable_rows, validation_figures
 from dsray.models import ModelConfig
 from dsray.plan import _rows
 from dsray.steps.evaluate import _detail
@@ -70,10 +70,10 @@ def test_rows_without_a_label_are_in_no_figure_and_counted(digits, model):
     assert len(found.rows) == len(rows) - len(rows[::3])
 
 
-def test_no_unknown_row_is_attacked(partly):
+def test_unknown_rows_are_judged_as_wrong_and_never_attacked(partly):
     for split in ("validation", "test"):
-        rows = judged_rows(partly, split, 10_000)
-        assert rows.tolist() == known(partly, partly.splits[split]).tolist()
+        assert judged_rows(partly, split, 10_000).tolist() == partly.splits[split].tolist()
+        assert movable_rows(partly, split, 10_000).tolist() == known(partly, partly.splits[split]).tolist()
 
 
 def test_choices_are_made_by_all_rows_that_have_a_label(digits, partly, model):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dsray.report.cautions import of_judgement
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
 from dsray.report.figures.scale import percent_of
 from dsray.report.markup import Html, el, picture
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns
-from dsray.report.words import count, percent, points
+from dsray.report.words import count, percent, points, sentence
 
 
 def robustness(record: Record) -> Section | None:
@@ -28,6 +29,7 @@ def _lead(attack: Mapping[str, Any]) -> str:
         f"Judged on {count(attack['rows'], 'row')} at epsilon {attack['epsilon']:g} (L-inf, in units of the input)."
     ]
     words.append("A row counts as robust only if every attack fails on it.")
+    words += map(sentence, of_judgement(attack))
     if robust is not None and undefended is not None:
         words.append(f"{points((robust - undefended) * 100)} against an undefended model of equal steps.")
     return " ".join(words)

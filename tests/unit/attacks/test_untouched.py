@@ -78,10 +78,20 @@ def test_judging_keeps_batch_statistics(model, batch):
             r"images: must be floats in \[0, 1\]; got torch.uint8; divide",
         ),
         (lambda x: x[:5], lambda y: y, "labels: one for each image; got 24 for 5 images"),
-        (lambda x: x, lambda y: y - 1, "target: must be known for every judged row; got -1"),
+        (lambda x: x, lambda y: y - 1, "labels: must be known for every image, 0 or more; got -1"),
+        (lambda x: x, lambda y: y + 1, "labels: must lie in 0 to 3, since the model gives 4 columns; got 4"),
         (lambda x: x[:0], lambda y: y[:0], "batches: hold no rows"),
     ],
-    ids=["8-bit pixels", "centred", "not finite", "integers", "fewer images", "unknown target", "no rows"],
+    ids=[
+        "8-bit pixels",
+        "centred",
+        "not finite",
+        "integers",
+        "fewer images",
+        "unknown label",
+        "label without a column",
+        "no rows",
+    ],
 )
 def test_what_cannot_be_judged_is_refused(model, batch, images, labels, sentence):
     with pytest.raises(RequestError, match=sentence):
@@ -108,14 +118,29 @@ def test_no_attack_is_not_the_default_attacks(model, batch):
         evaluate_attacks(model, [batch], [], 0.1)
 
 
-def test_rows_without_an_image_are_left_out(model, batch):
-    """Nothing can move them, so that they would count as robust."""
+def test_rows_without_an_image_are_right_or_wrong_as_they_stand(model, batch):
+    """Nothing can move them; how many there are is told beside the figure."""
+    model.eval()
     there = batch.rows % 3 > 0
     some = replace(batch, present={"image": there})
-    found = evaluate_attacks(model, [some, batch.without("image")], [PgdConfig(steps=2)], 0.1, keep_adversarial=True)
-    alone = evaluate_attacks(model, [batch.select(there)], [PgdConfig(steps=2)], 0.1)
-    assert found.rows.tolist() == alone.rows.tolist() == batch.rows[there].tolist()
-    assert found.robust.tolist() == alone.robust.tolist() and len(found.adversarial) == len(found.rows)
+    found = evaluate_attacks(model, [some, batch.without("image")], [PgdConfig(steps=2)], 0.3, keep_adversarial=True)
+    alone = evaluate_attacks(model, [batch.select(there)], [PgdConfig(steps=2)], 0.3)
+    assert found.rows.tolist() == batch.rows.tolist() * 2 and len(found.adversarial) == 48
+    assert found.unmoved.tolist() == [*(~there).tolist(), *[True] * 24]
+    assert found.robust[:24][there.numpy()].tolist() == alone.robust.tolist()
+    assert found.robust[found.unmoved].tolist() == found.clean_correct[found.unmoved].tolist()
+    assert found.robust[found.unmoved].sum() > 0 and alone.robust.sum() < alone.clean_correct.sum()
+    assert not found.climbed[found.unmoved].any()
+
+
+def test_rows_of_an_unknown_class_are_wrong(model, batch):
+    model.eval()
+    some = replace(batch, target=torch.where(batch.rows % 4 == 0, -1, batch.target))
+    found = evaluate_attacks(model, [some], [PgdConfig(steps=2)], 0.01)
+    known = evaluate_attacks(model, [batch.select(batch.rows % 4 > 0)], [PgdConfig(steps=2)], 0.01)
+    assert found.unknown.sum() == 6 and not found.robust[found.unknown].any()
+    assert found.robust_accuracy_known == known.robust_accuracy > 0
+    assert found.robust_accuracy == pytest.approx(0.75 * known.robust_accuracy)
 
 
 @pytest.mark.parametrize("hidden", [True, False], ids=["hidden", "not there"])

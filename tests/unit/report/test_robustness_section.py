@@ -44,3 +44,11 @@ def test_the_curve_says_on_how_many_rows_each_point_was_judged():
         curve=points(300, 75, 300, 75)
     )
     assert "epsilon 0 is the clean accuracy; judged on 300 rows" in shown(curve=points(300, 300))
+
+
+def test_rows_that_the_attacks_say_nothing_of_are_told():
+    lead = robustness(Written(JUDGED | {"robust_rows_without_gradient": 40, "robust_rows_climbed": 270})).lead
+    assert (
+        "40 of 270 rows that attacks climbed had no gradient (zero in every pixel): only attacks that need none say "
+        "something of them."
+    ) in lead

@@ -1,0 +1,37 @@
+"""A classifier that is watched: which rows an attack asked a gradient of, and which of them gave one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dsray.attacks.ball import IMAGE
+from dsray.batch import Batch
+from dsray.protocols import Classifier
+
+
+class Watched:
+    """Answers as the classifier does. It sees every attack that differentiates through it, whoever wrote it."""
+
+    def __init__(self, model: Classifier):
+        self._model = model
+        self._asked: list[Tensor] = []
+        self._gave: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(self, batch: Batch) -> Tensor:
+        image, rows = batch.inputs[IMAGE], batch.rows
+        if image.requires_grad and torch.is_grad_enabled():
+            self._asked.append(rows)
+            image.register_hook(lambda gradient: self._note(rows, gradient))
+        return self._model(batch)
+
+    def asked(self, rows: Tensor) -> Tensor:
+        """Which of these row ids a gradient in the image was asked of: (rows,) bool."""
+        return torch.isin(rows, torch.cat([rows[:0], *self._asked]))
+
+    def gave(self, rows: Tensor) -> Tensor:
+        """Which of these row ids gave a gradient that is not zero in every pixel, at least once: (rows,) bool."""
+        return torch.isin(rows, torch.cat([rows[:0], *(ids[there] for ids, there in self._gave)]))
+
+    def _note(self, rows: Tensor, gradient: Tensor) -> None:
+        self._gave.append((rows, gradient.flatten(1).ne(0).any(1)))
