@@ -11,12 +11,15 @@ import torch.distributed as dist
 
 from dsray.base import RequestError
 from dsray.checkpoint import latest_checkpoint, load_checkpoint, newest_checkpoint
-from dsray.engine import Cadence, TrainState, Worker, fit, rewind_history
+from dsray.engine import Cadence, TrainConfig, TrainState, Worker, fit, rewind_history
 from dsray.engine.executions import DataParallel, Execution, Pipeline, SingleProcess
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, save_model
 from dsray.models.files import is_sound
 from dsray.noise import key_of
+
+VALIDATIONS = 5
+"""How often a training validates at the least, so that a short one is seen to learn and can be stopped."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def train(
         make_execution(experiment, model, worker),
         seed=experiment.seed,
         clip=train_config.clip,
-        cadence=Cadence(train_config.log_every, train_config.validate_every, train_config.checkpoint_every),
+        cadence=cadence_of(train_config, sum(stage.steps for stage in stages)),
     )
     if places and finished and worker.leads:
         about = about_training(state, worker.device)
@@ -103,6 +106,11 @@ def _restore(state: TrainState, places: Places, worker: Worker) -> bool:
         said = f"damaged, and passed over: {', '.join(lost)}; the training {goes_on}"
         worker.report({"kind": "damaged", "step": state.global_step, "said": said})
     return newest is not None
+
+
+def cadence_of(config: TrainConfig, steps: int) -> Cadence:
+    """How often a training of so many steps speaks: a short one validates more often than it is told to."""
+    return Cadence(config.log_every, min(config.validate_every, max(1, steps // VALIDATIONS)), config.checkpoint_every)
 
 
 def new_model(experiment: Experiment, worker: Worker) -> RoutedModel:

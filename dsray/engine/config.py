@@ -27,8 +27,20 @@ class TrainConfig(Length):
     threads: int = Field(1, ge=1, description="torch threads of each worker; part of the result, since it orders sums")
     policies: tuple[AnyPolicy, ...] = Field((), description="decisions taken at each validation")
     log_every: int = Field(20, ge=1, description="steps between lines of the history")
-    validate_every: int = Field(100, ge=1, description="steps between validations")
+    validate_every: int = Field(
+        100, ge=1, description="steps between validations; a fifth of all steps where that is less"
+    )
     checkpoint_every: int = Field(200, ge=1, description="steps between checkpoints; each stage ends with one too")
+
+    @model_validator(mode="after")
+    def _one_keeps_the_best(self) -> TrainConfig:
+        keep = [i for i, policy in enumerate(self.policies) if policy.keeps_best]
+        if len(keep) > 1:
+            raise ValueError(
+                f"policies.{keep[1]}.keep: policy {keep[0]} keeps the best weights already, by its own metric; "
+                "write keep: last here or there"
+            )
+        return self
 
 
 class AdversarialStage(Length):

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dsray.base import RequestError
 from dsray.batch import Batch
+from dsray.modes import evaluating
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,14 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(model: nn.Module, batches: Iterable[Batch], *, full: bool = False) -> Evaluation:
-    """The model's answers in evaluation mode; `full` runs every block for every row. Training mode is restored."""
-    was_training = model.training
-    model.eval()
-    try:
-        pairs = [(model(b.inputs, b.present, full=full), b) for b in batches]
-    finally:
-        model.train(was_training)
+    """The model's answers in evaluation mode; `full` runs every block for every row. Each module keeps its mode.
+
+    Raises RequestError where there are no rows: a loader that is used up gives none.
+    """
+    with evaluating(model):
+        pairs = [(model(b.inputs, b.present, full=full), b) for b in batches if len(b)]
+    if not pairs:
+        raise RequestError("batches: hold no rows to evaluate; a loader that is used up gives none")
     outputs = [output for output, _ in pairs]
     return Evaluation(
         logits=torch.cat([o.logits.float().cpu() for o in outputs]),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from dsray.base import nearest
 
 Better = Literal["higher", "lower"]
 
@@ -15,3 +19,19 @@ FIGURES: Mapping[str, Better] = {
     "skip_rate": "higher",
 }
 """What a policy may watch; see `dsray.engine.validate.validation_line` for what each means."""
+
+
+def check_figure(name: str) -> str:
+    """The name itself; a ValueError that gives the nearest one when no validation line holds such a figure."""
+    if name not in FIGURES:
+        raise ValueError(f"no validation has the figure '{name}'; {nearest(name, list(FIGURES))}")
+    return name
+
+
+def gain(name: str, value: float) -> float:
+    """The value of a figure turned so that more is better."""
+    return value if FIGURES[name] == "higher" else -value
+
+
+Figure = Annotated[str, AfterValidator(check_figure)]
+"""A config field that names a figure of the validation lines."""

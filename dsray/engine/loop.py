@@ -73,8 +73,10 @@ class _Loop:
         if reason is None:
             self._checkpoint(stage)
             return False
-        state.executed.append({"stage": stage.name, "steps": state.step, "reason": reason})
-        self._border(stage, "end", stage.on_exit, rows, reason=reason, steps=state.step)
+        best = state.put_back_best()
+        ended = {"steps": state.step, "reason": reason} | ({"best": best.about()} if best else {})
+        state.executed.append({"stage": stage.name, **ended})
+        self._border(stage, "end", stage.on_exit, rows, **ended)
         state.stage, state.step, state.history = state.stage + 1, 0, []
         self._checkpoint(stage)
         return True
@@ -134,11 +136,11 @@ class _Loop:
         line = validation_line(state.model, self.worker, self.execution)
         state.history.append({k: v for k, v in line.items() if isinstance(v, float)})
         self.worker.report(self._line("validation", stage) | line)
-        for policy in regime.policies:
-            decision = policy(state.history)
-            if decision.stop_stage:
-                return decision.stop_stage
-        return None
+        decisions = [policy(state.history) for policy in regime.policies]
+        for decision in decisions:
+            if decision.best_by:
+                state.keep_best(decision.best_by)
+        return next((decision.stop_stage for decision in decisions if decision.stop_stage), None)
 
     def _checkpoint(self, stage: Stage) -> None:
         self.execution.gather(self.state)

@@ -16,14 +16,29 @@ from dsray.noise import VERSION as NOISE
 from dsray.optim import load_named_state, named_state
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best weights of the current stage: step of the whole run, the figure and its value there, the model's state."""
+
+    step: int
+    figure: str
+    value: float
+    weights: dict[str, Tensor]
+
+    def about(self) -> dict[str, Any]:
+        """All but the weights."""
+        return {"step": self.step, "figure": self.figure, "value": self.value}
+
+
 @dataclass
 class TrainState:
     """Model and everything that grows while it learns. Randomness needs no state: it is a function of the step.
 
-    stage, step: position in the list of stages and inside the stage. radius_sum, radius_steps: of the epsilons of all
-    steps of attacked stages, in input-range units. history: validation lines of the current stage,
-    what policies decide on. executed: the stages as they really ran. task_accuracy: row i, accuracy on tasks 0..i
-    after task i. optimizer_memory: optimiser tensors of parameters that the current optimiser does not hold.
+    stage, step: position in the list of stages and inside the stage. history: validation lines of the current stage,
+    what policies decide on; best: the weights that one of them found best. radius_sum, radius_steps: of the epsilons of
+    all steps of attacked stages, in input-range units. executed: the stages as they really ran. task_accuracy: row i,
+    accuracy on tasks 0..i after task i. optimizer_memory: optimiser tensors of parameters that the current optimiser
+    does not hold.
     """
 
     model: nn.Module
@@ -31,6 +46,7 @@ class TrainState:
     stage: int = 0
     step: int = 0
     global_step: int = 0
+    best: Best | None = None
     radius_sum: float = 0.0
     radius_steps: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -44,6 +60,8 @@ class TrainState:
         """Tensors and plain values for `save_checkpoint`."""
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"optimizer/{k}": v for k, v in self._optimizer_tensors().items()}
+        if self.best:
+            tensors |= {f"best/{k}": v for k, v in self.best.weights.items()}
         for i, anchor in enumerate(self.anchors):
             tensors |= {f"anchor{i}/value/{k}": v for k, v in anchor.values.items()}
             tensors |= {f"anchor{i}/fisher/{k}": v for k, v in anchor.fisher.items()}
@@ -54,6 +72,7 @@ class TrainState:
             "radius_sum": self.radius_sum,
             "radius_steps": self.radius_steps,
             "history": self.history,
+            "best": self.best.about() if self.best else None,
             "executed": self.executed,
             "anchors": len(self.anchors),
             "memory": {"size": self.memory.size, "tasks": [t.tolist() for t in self.memory.tasks]},
@@ -76,6 +95,8 @@ class TrainState:
         device = next(self.model.parameters()).device
         self.optimizer_memory = _under(tensors, "optimizer/")
         self.optimizer = None
+        found = {k: v.to(device) for k, v in _under(tensors, "best/").items()}
+        self.best = Best(**plain["best"], weights=found) if plain["best"] else None
         self.anchors = [
             Anchor(
                 {k: v.to(device) for k, v in _under(tensors, f"anchor{i}/value/").items()},
@@ -89,6 +110,18 @@ class TrainState:
         self.radius_sum, self.radius_steps = plain["radius_sum"], plain["radius_steps"]
         self.history, self.executed = list(plain["history"]), list(plain["executed"])
         self.task_accuracy = [list(row) for row in plain["task_accuracy"]]
+
+    def keep_best(self, figure: str) -> None:
+        """Keep a copy of the model as the best of the stage by `figure` of the last validation."""
+        weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        self.best = Best(self.global_step, figure, self.history[-1][figure], weights)
+
+    def put_back_best(self) -> Best | None:
+        """Give the model its best weights of the stage, if any were kept; the optimiser goes on as it is."""
+        best, self.best = self.best, None
+        if best:
+            self.model.load_state_dict(best.weights)
+        return best
 
     def add_radius(self, epsilon: float) -> None:
         """Count one step of an attacked stage."""

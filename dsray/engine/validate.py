@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dsray.base import RequestError
 from dsray.data import labelled, to_batch, uneven
 from dsray.engine.executions import Execution
 from dsray.engine.worker import Worker
+from dsray.modes import evaluating
 
 ROWS = 256
 
@@ -32,17 +34,15 @@ def validation_line(model: nn.Module, worker: Worker, execution: Execution) -> d
     ran = torch.zeros(depth + 1, dtype=torch.int64)
     loss = torch.zeros((), dtype=torch.float64)
     tally = torch.zeros(3, len(data.schema.classes) + 1, dtype=torch.int64)
-    was_training = model.training
-    model.eval()
-    for i in range(0, len(rows), ROWS):
-        batch = to_batch(data.gather(rows[i : i + ROWS]), data.schema).to(worker.device)
-        output = execution.predict(batch)
-        logits = output.logits.float()
-        loss += F.cross_entropy(logits, batch.target, reduction="sum", ignore_index=-1).double().cpu()
-        tally += _tally(logits.argmax(-1).cpu(), batch.target.cpu(), tally.shape[1])
-        load += output.expert_load.cpu()
-        ran += torch.bincount(output.blocks_run.cpu(), minlength=depth + 1)
-    model.train(was_training)
+    with evaluating(model):
+        for i in range(0, len(rows), ROWS):
+            batch = to_batch(data.gather(rows[i : i + ROWS]), data.schema).to(worker.device)
+            output = execution.predict(batch)
+            logits = output.logits.float()
+            loss += F.cross_entropy(logits, batch.target, reduction="sum", ignore_index=-1).double().cpu()
+            tally += _tally(logits.argmax(-1).cpu(), batch.target.cpu(), tally.shape[1])
+            load += output.expert_load.cpu()
+            ran += torch.bincount(output.blocks_run.cpu(), minlength=depth + 1)
     loss, tally = execution.reduce(loss), execution.reduce(tally)
     load, ran = execution.reduce(load), execution.reduce(ran)
     executed = float((ran * torch.arange(depth + 1)).sum()) / (int(ran.sum()) * depth)
@@ -64,6 +64,10 @@ def _figures(tally: Tensor, loss: float, classes: tuple[str, ...]) -> dict[str, 
     rows, right, answers = tally
     unknown, there = int(rows[0]), rows[1:] > 0
     known = int(rows.sum()) - unknown
+    if not known:
+        raise RequestError(
+            "data.source: no row of the validation split has a label that training rows have, to validate on"
+        )
     given = answers[1:].nonzero()[:, 0].tolist()
     figures = {
         "accuracy": int(right.sum()) / int(rows.sum()),

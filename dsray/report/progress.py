@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from dsray.report.endings import ending
 from dsray.report.pace import Pace
 from dsray.report.words import percent, seconds
 
@@ -62,6 +63,8 @@ class Progress:
                 self._console.print(str(line.get("said")), highlight=False, markup=False, soft_wrap=True)
             if line.get("kind") == "validation":
                 self._validated(line)
+            if words := ending(line):
+                self.say(words)
             if line.get("kind") != "step":
                 return
             self._pace.add(line)

@@ -135,8 +135,12 @@ def lines(places, kind):
                 "ewc": None,
             }
         },
+        {
+            "train": TREE["train"]
+            | {"steps": 20, "validate_every": 2, "policies": ["plateau"], "rates": {"schedule": {"kind": "constant", "value": 2.0}}}
+        },
     ],
-    ids=["clean", "unfreezing", "tasks with replay"],
+    ids=["clean", "unfreezing", "tasks with replay", "best weights kept"],
 )
 def test_the_same_loop_trains_in_pieces(tmp_path, sections):
     """`fit` knows nothing of pieces: stages, borders, validations and checkpoints come out as in one process."""
@@ -153,6 +157,7 @@ def test_the_same_loop_trains_in_pieces(tmp_path, sections):
             for name in ("loss", "accuracy", "grad_norm", "skip_rate"):
                 assert a.get(name) == pytest.approx(b.get(name), abs=1e-4)
             assert a.get("expert_load") == b.get("expert_load")
+            assert a.get("best", {}).get("step") == b.get("best", {}).get("step")
     ours, theirs = (load_checkpoint(latest_checkpoint(places.checkpoints))[0] for places in (two, one))
     assert ours.keys() == theirs.keys()
     for name, tensor in theirs.items():

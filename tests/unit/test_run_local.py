@@ -53,6 +53,12 @@ def test_training_that_diverges_says_so_and_the_record_is_failed(tmp_path, capsy
     assert "training diverged" in (tmp_path / "run" / "report.html").read_text()
 
 
+def test_a_stage_that_a_policy_ends_is_said_on_the_console(tmp_path, capsys):
+    policies = [{"kind": "reach", "metric": "loss", "value": 100}]
+    assert start(tmp_path, train={**SMALL["train"], "policies": policies}) == 0
+    assert "\n  clean stopped at step 1: loss reached 100\n" in capsys.readouterr().out
+
+
 def test_a_gate_that_fails_leaves_the_report_of_what_was_done(tmp_path, capsys, monkeypatch):
     import dsray.compress.compress as compress
 

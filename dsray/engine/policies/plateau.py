@@ -1,4 +1,4 @@
-"""Stop a stage that no longer improves (early stopping, Prechelt 1998)."""
+"""Stop a stage that no longer improves, and keep its best weights (early stopping, Prechelt 1998)."""
 
 from __future__ import annotations
 
@@ -6,26 +6,38 @@ from typing import Literal
 
 from pydantic import Field
 
-from dsray.engine.policies.policy import CONTINUE, Decision, PolicyConfig
+from dsray.engine.figures import Figure, gain
+from dsray.engine.policies.policy import Decision, PolicyConfig
 from dsray.protocols import Policy
 
 
 class PlateauConfig(PolicyConfig):
-    """Stop when `metric` has not risen by more than `tolerance` for `patience` validations."""
+    """Stop when `metric` has not improved by more than `tolerance` for `patience` validations.
+
+    Which way is better belongs to the metric: accuracy rises, loss falls.
+    """
 
     kind: Literal["plateau"] = "plateau"
-    metric: str = Field("accuracy", description="name in the validation line; larger is better")
+    metric: Figure = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
     patience: int = Field(5, ge=1, description="validations without improvement")
-    tolerance: float = Field(0.0, ge=0, description="rise that counts as improvement, in units of the metric")
+    tolerance: float = Field(0.0, ge=0, description="change that counts as improvement, in units of the metric")
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="weights that the stage ends with: those of its best validation by `metric`, or the last ones",
+    )
+
+    @property
+    def keeps_best(self) -> bool:
+        return self.keep == "best"
 
     def build(self) -> Policy:
         def policy(history: list[dict[str, float]]) -> Decision:
-            values = [line[self.metric] for line in history]
+            values = [gain(self.metric, line[self.metric]) for line in history]
+            best = self.metric if self.keeps_best and all(values[-1] > value for value in values[:-1]) else None
             if len(values) <= self.patience:
-                return CONTINUE
-            best_before = max(values[: -self.patience])
-            if max(values[-self.patience :]) > best_before + self.tolerance:
-                return CONTINUE
-            return Decision(stop_stage=f"{self.metric} flat for {self.patience} validations")
+                return Decision(best_by=best)
+            if max(values[-self.patience :]) > max(values[: -self.patience]) + self.tolerance:
+                return Decision(best_by=best)
+            return Decision(f"{self.metric} flat for {self.patience} validations", best)
 
         return policy

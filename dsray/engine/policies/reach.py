@@ -6,20 +6,21 @@ from typing import Literal
 
 from pydantic import Field
 
+from dsray.engine.figures import Figure, gain
 from dsray.engine.policies.policy import CONTINUE, Decision, PolicyConfig
 from dsray.protocols import Policy
 
 
 class ReachConfig(PolicyConfig):
-    """Stop when `metric` is at least `value` at a validation."""
+    """Stop when `metric` is as good as `value` at a validation: at least it for accuracy, at most it for loss."""
 
     kind: Literal["reach"] = "reach"
-    metric: str = Field("accuracy", description="name in the validation line; larger is better")
+    metric: Figure = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
     value: float = Field(description="goal, in units of the metric")
 
     def build(self) -> Policy:
         def policy(history: list[dict[str, float]]) -> Decision:
-            if history and history[-1][self.metric] >= self.value:
+            if history and gain(self.metric, history[-1][self.metric]) >= gain(self.metric, self.value):
                 return Decision(stop_stage=f"{self.metric} reached {self.value:g}")
             return CONTINUE
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dsray.report.curves import STEP, History, curve, names, stages
+from dsray.report.endings import ending
 from dsray.report.figures import Axis, Series, line_chart
 from dsray.report.figures.scale import percent_of
 from dsray.report.markup import Html
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns
-from dsray.report.words import count
+from dsray.report.words import count, sentence
 
 
 def training(record: Record) -> Section | None:
@@ -25,7 +26,8 @@ def training(record: Record) -> Section | None:
     lead += f" in {count(len(bands), 'stage')}: {', '.join(b.label for b in bands)}." if bands else "."
     if damaged := record.damaged_lines() + record.damaged_lines("history-undefended.jsonl"):
         lead += f" {count(damaged, 'line')} of the history {'is' if damaged == 1 else 'are'} damaged and left out."
-    return Section("training", "Training", body, lead)
+    endings = [sentence(words) for words in map(ending, history) if words]
+    return Section("training", "Training", body, " ".join([lead, *endings]))
 
 
 def _losses(history: History, twin: History) -> Html | None:

@@ -46,6 +46,38 @@ def test_pipe_gets_whole_plain_lines_with_every_figure() -> None:
     ]
 
 
+END = {"kind": "stage", "event": "end", "stage": "clean", "step": 1340}
+BEST = {"step": 1240, "figure": "accuracy", "value": 0.7512}
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"reason": "steps done"}, None),
+        ({"reason": "steps done", "best": BEST | {"step": 1340}}, None),
+        ({"reason": "accuracy reached 0.9"}, "clean stopped at step 1,340: accuracy reached 0.9"),
+        (
+            {"reason": "accuracy flat for 5 validations", "best": BEST},
+            "clean stopped at step 1,340: accuracy flat for 5 validations; best weights of step 1,240 kept "
+            "(accuracy 75.1 %)",
+        ),
+        (
+            {"reason": "steps done", "best": {"step": 900, "figure": "loss", "value": 0.31421}},
+            "clean ended at step 1,340; best weights of step 900 kept (loss 0.3142)",
+        ),
+    ],
+    ids=["planned", "last is best", "goal", "plateau", "earlier weights"],
+)
+def test_how_a_stage_ended_is_said_where_it_is_not_as_planned(found: dict[str, Any], said: str | None) -> None:
+    lines = plain(60.0, [line(1340), END | {"event": "begin"}, END | found, line(1341, "pgd")])
+    assert lines[1:-1] == ([f"  {said}"] if said else [])
+    terminal = io.StringIO()
+    with Progress(Console(file=terminal, force_terminal=True, width=200)) as progress:
+        progress.phase("training", 100)
+        progress.line(END | found)
+    assert (f"  {said}\n" in terminal.getvalue()) == bool(said)
+
+
 def test_uneven_classes_and_one_answer_are_said() -> None:
     found = {"kind": "validation", "accuracy": 0.725, "balanced_accuracy": 0.5, "uneven": True}
     said = [

@@ -98,6 +98,16 @@ def test_the_undefended_twin_is_drawn_when_it_was_trained(construct_record: Call
     assert both.count("undefended</li>") == 2
 
 
+def test_a_stage_that_a_policy_ended_says_so(construct_record: Callable[..., Record]) -> None:
+    record = construct_record(only=("history.jsonl",))
+    best = {"step": 400, "figure": "loss", "value": 0.25}
+    end = {"kind": "stage", "event": "end", "stage": "pgd", "step": 1100, "best": best}
+    with (record.path / "history.jsonl").open("a") as file:
+        file.write(json.dumps(end | {"reason": "loss flat for 3 validations"}) + "\n")
+    said = "Pgd stopped at step 1,100: loss flat for 3 validations; best weights of step 400 kept (loss 0.25)."
+    assert said in report(record)[1].text
+
+
 @pytest.mark.parametrize(("device", "told"), [("cpu", False), ("NVIDIA H100 80GB HBM3", True)])
 def test_the_head_names_the_gpu_that_trained(construct_record: Callable[..., Record], device: str, told: bool) -> None:
     record = construct_record(only=("metrics.json",))
