@@ -49,13 +49,25 @@ def replacing_file(final: Path) -> Iterator[Path]:
     handle = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         lock(handle)
-        yield aside
-        os.fsync(handle)
-        os.replace(aside, final)
+        with naming(aside, final):
+            yield aside
+            os.fsync(handle)
+            os.replace(aside, final)
         flush(final.parent)
     finally:
         aside.unlink(missing_ok=True)
         os.close(handle)
+
+
+@contextmanager
+def naming(aside: Path, final: Path) -> Iterator[None]:
+    """An error of the system names the path that people know instead of the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error.filename, str | Path):
+            error.filename = str(error.filename).replace(str(aside), str(final))
+        raise
 
 
 def flush(path: Path) -> None:

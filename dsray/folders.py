@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dsray.aside import aside_of, flush, lock, remove, set_aside
+from dsray.aside import aside_of, flush, lock, naming, remove, set_aside
 
 _AT_FDCWD, _EXCHANGE = -100, 2
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
@@ -28,10 +28,11 @@ def replacing_folder(final: Path) -> Iterator[Path]:
     handle = os.open(aside, os.O_RDONLY)
     try:
         lock(handle)
-        yield aside
-        for path in (*aside.rglob("*"), aside):
-            flush(path)
-        replace_folder(aside, final)
+        with naming(aside, final):
+            yield aside
+            for path in (*aside.rglob("*"), aside):
+                flush(path)
+            replace_folder(aside, final)
         flush(final.parent)
     finally:
         remove(aside)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from dsray.aside import replacing_file
 from dsray.base import RequestError
 
 
@@ -46,11 +46,8 @@ def write_rows(table: pa.Table, path: Path) -> None:
 
     In CSV, null is an empty cell and empty text is `""`.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        _WRITERS[path.suffix.lower()](table, aside)
-        aside.replace(path)
+        with replacing_file(path) as aside:
+            _WRITERS[path.suffix.lower()](table, aside)
     except OSError as error:
         raise RequestError(f"out: cannot write {path} ({os.strerror(error.errno or 0)}); give another path") from None
-    finally:
-        aside.unlink(missing_ok=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
 
+from dsray.aside import replacing_file
 from dsray.base import RequestError
 from dsray.report.comparison import Comparison, group_runs, left_out, metric_cells, timing_cells, written
+from dsray.report.files import made_from
 from dsray.report.page import page
 from dsray.report.record import Record
 from dsray.report.sections.compared import SECTIONS, heading
@@ -49,17 +50,20 @@ def comparison_table(comparison: Comparison) -> Table:
 def write_comparison(records: Sequence[Record], out: Path) -> Path:
     """Write the comparison as one self-contained HTML file `out` and return it."""
     comparison = compare(records)
-    sections = [section for section in (make(comparison) for make in SECTIONS) if section is not None]
+    with made_from(", ".join(str(record.path) for record in records), "the comparison"):
+        sections = [section for section in (make(comparison) for make in SECTIONS) if section is not None]
     title = " and ".join(group.label for group in comparison.groups) if len(comparison.groups) < 3 else "comparison"
     foot = f"Made by dsray from {count(len(records), 'record')}."
+    for record in records:
+        if damaged := record.damaged_lines():
+            foot += f" {count(damaged, 'line')} of the history of {record.name}: damaged, left out."
     out = Path(out)
     if out.exists() and not out.is_file():
         raise RequestError(f"out: {out} is {'a folder' if out.is_dir() else 'no plain file'}; give an HTML file")
-    aside = out.with_name(f".{out.name}-{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(page(f"{title} · dsray", heading(comparison), sections, foot), encoding="utf-8")
-        os.replace(aside, out)
+        with replacing_file(out) as aside:
+            aside.write_text(page(f"{title} · dsray", heading(comparison), sections, foot), encoding="utf-8")
     except OSError as error:
         raise RequestError(f"out: cannot write {out} ({error.strerror}); give another path") from None
     return out

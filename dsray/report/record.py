@@ -8,16 +8,17 @@ import os
 import re
 import shutil
 import threading
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
+from dsray.aside import aside_of, clear_leftovers
 from dsray.base import RequestError, nearest
 from dsray.history import LineReader
 from dsray.report import lock
+from dsray.report.files import read_json, read_text, write_file
 
 FORMAT = 1
 _REQUIRED = ("experiment.yaml", "manifest.json")
@@ -49,7 +50,8 @@ class Record:
         record = cls(_claim(root, name))
         record.hold()
         path = record._begin(experiment_yaml, manifest).path
-        aside = root / f".latest-{uuid.uuid4().hex[:8]}"
+        clear_leftovers(root)
+        aside = aside_of(newest)
         aside.symlink_to(path.name)
         os.replace(aside, newest)
         return record
@@ -103,7 +105,7 @@ class Record:
     @property
     def manifest(self) -> dict[str, Any]:
         """Versions, seed, host, command, data fingerprint."""
-        return self.read_json("manifest.json") or {}
+        return self._mapping("manifest.json")
 
     @property
     def status(self) -> dict[str, Any]:
@@ -119,10 +121,7 @@ class Record:
     @property
     def experiment_text(self) -> str:
         """The fully resolved experiment as YAML."""
-        try:
-            return (self.path / "experiment.yaml").read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RequestError(f"record: cannot read {self.path / 'experiment.yaml'} ({error})") from None
+        return read_text(self.path, "experiment.yaml")
 
     @property
     def experiment(self) -> dict[str, Any]:
@@ -137,17 +136,11 @@ class Record:
         return content
 
     def read_json(self, name: str) -> Any:
-        """The content of a JSON file of the record, or None when it does not exist."""
-        try:
-            text = (self.path / name).read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise RequestError(
-                f"record: {self.path / name} is not valid JSON ({error}); restore or delete it"
-            ) from None
+        """The content of a JSON file of the record, or None when it does not exist.
+
+        A RequestError where it is not, byte for byte, what was written.
+        """
+        return read_json(self.path, name)
 
     def write_json(self, name: str, content: Any) -> Path:
         """Write `content` as JSON: sorted keys, shortest exact floats, and null for numbers that are not finite."""
@@ -155,19 +148,8 @@ class Record:
         return self.write_text(name, text + "\n")
 
     def write_text(self, name: str, text: str) -> Path:
-        """Write a file of the record in one step: aside, flush, rename."""
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.parent / f".{path.name}-{uuid.uuid4().hex[:8]}"
-        try:
-            with aside.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
-        return path
+        """Write a file of the record in one step: aside, flush, rename; its digest is kept in `sums.json`."""
+        return write_file(self.path, name, text.encode())
 
     def update_metrics(self, figures: Mapping[str, float]) -> None:
         """Add figures to `metrics.json`; only what is the same when the run is repeated belongs here."""
@@ -254,14 +236,28 @@ class Record:
         return self
 
     def _figures(self, name: str) -> dict[str, float]:
-        return {key: value for key, value in (self.read_json(name) or {}).items() if value is not None}
+        figures = {key: value for key, value in self._mapping(name).items() if value is not None}
+        for key, value in figures.items():
+            if not isinstance(value, int | float):
+                raise RequestError(f"record: {self.path / name} holds no number under '{key}'; restore or delete it")
+        return figures
 
     def _update(self, name: str, figures: Mapping[str, float]) -> None:
         with _changing:
-            self.write_json(name, {**(self.read_json(name) or {}), **figures})
+            self.write_json(name, {**self._mapping(name), **figures})
 
     def _written_status(self) -> dict[str, Any]:
-        return self.read_json("status.json") or {"state": "running", "steps": {}, "error": None}
+        status = {"state": "running", "steps": {}, "error": None, **self._mapping("status.json")}
+        if not isinstance(status["state"], str) or not isinstance(status["steps"], dict):
+            raise RequestError(f"record: {self.path / 'status.json'} holds no state and steps; restore or delete it")
+        return status
+
+    def _mapping(self, name: str) -> dict[str, Any]:
+        """The content of a JSON file that holds a mapping; empty where there is none."""
+        content = self.read_json(name)
+        if content is not None and not isinstance(content, dict):
+            raise RequestError(f"record: {self.path / name} holds no mapping; restore or delete it")
+        return content or {}
 
     def _set_state(self, state: str, error: str | None) -> None:
         with _changing:

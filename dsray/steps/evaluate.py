@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +52,7 @@ def example(data: Prepared) -> dict[str, Any]:
 
 def _training_figures(record: Record) -> dict[str, float]:
     """Steps, mean epsilon, and what a sequence of tasks cost."""
-    about = json.loads(Path(record.path, "model", "training.json").read_text())
+    about = record.read_json("model/training.json")
     figures: dict[str, float] = {"steps": about["steps"]}
     if about.get("mean_epsilon") is not None:
         figures["mean_train_epsilon"] = about["mean_epsilon"]

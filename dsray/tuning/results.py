@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from optuna.trial import FrozenTrial, TrialState
 
+from dsray.aside import replacing_file
 from dsray.report import Record
 from dsray.tuning.space import objective_of
 from dsray.tuning.study import DEFAULT, Study
@@ -23,9 +24,8 @@ def write_results(record: Record, study: Study) -> dict[str, Any]:
     if best is None:
         raise ValueError("no complete trial")
     folder = record.path / "tune"
-    aside = folder / ".trials.parquet"
-    pq.write_table(trials_table(study.ended), aside)
-    aside.replace(folder / "trials.parquet")
+    with replacing_file(folder / "trials.parquet") as aside:
+        pq.write_table(trials_table(study.ended), aside)
     experiment = study.experiment_of(best)
     record.write_text("tune/best.yaml", experiment.replace(name=f"{experiment.name}-best").to_yaml())
     summary: dict[str, Any] = {

@@ -145,6 +145,7 @@ def test_what_is_trained_needs_no_gpu_any_more(tmp_path, capsys):
     text = (run / "experiment.yaml").read_text()
     assert text.count("device: auto") == 1
     (run / "experiment.yaml").write_text(text.replace("device: auto", "device: cuda"))
+    (run / "sums.json").unlink()
     (run / "status.json").write_text(json.dumps({"state": "running", "steps": {"train": "running"}}))
     assert start(tmp_path, "parallel.device=cuda", "--resume") == 0
     shutil.rmtree(run / "model")

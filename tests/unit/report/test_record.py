@@ -63,6 +63,7 @@ def test_open_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(RequestError, match=r"not a run folder \(experiment.yaml and manifest.json missing\)"):
         Record.open(tmp_path / "empty")
+    (tmp_path / "quickstart" / "sums.json").unlink()
     (tmp_path / "quickstart" / "manifest.json").write_text('{"format": 2}')
     with pytest.raises(RequestError, match="format 2"):
         Record.open(tmp_path / "quickstart")
@@ -92,6 +93,165 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path) -> None:
         record.write_text("metrics.json", "half \ud800 written")
     assert record.metrics == {"test_accuracy": 0.5}
     assert not list(record.path.glob(".metrics*"))
+
+
+def flipped(content: bytes, position: int, bit: int = 1) -> bytes:
+    return content[:position] + bytes([content[position] ^ bit]) + content[position + 1 :]
+
+
+READERS = {
+    "experiment.yaml": lambda r: r.experiment,
+    "manifest.json": lambda r: r.manifest,
+    "status.json": lambda r: r.status,
+    "metrics.json": lambda r: r.metrics,
+    "timings.json": lambda r: r.timings,
+    "tune/summary.json": lambda r: r.read_json("tune/summary.json"),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_flipped_bit_of_any_file_is_named(tmp_path: Path, name: str) -> None:
+    record = make(tmp_path)
+    record.update_metrics({"test_accuracy": 0.25})
+    record.update_timings({"seconds_total": 1.5})
+    record.write_json("tune/summary.json", {"best_value": 0.5})
+    whole = (record.path / name).read_bytes()
+    assert READERS[name](record)
+    for position in range(len(whole)):
+        (record.path / name).write_bytes(flipped(whole, position))
+        with pytest.raises(RequestError, match=rf"{name} is damaged: .*; restore it, or delete .*sums.json to read it"):
+            READERS[name](record)
+    (record.path / "sums.json").unlink()
+    (record.path / name).write_bytes(whole)
+    assert READERS[name](record)  # as a record of an older version
+
+
+def test_a_flipped_bit_of_the_digests_is_named(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    path = record.path / "sums.json"
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        path.write_bytes(flipped(whole, position))
+        with pytest.raises(RequestError, match=r"sums\.json is damaged; restore it, or delete it"):
+            Record.open(record.path)
+        with pytest.raises(RequestError, match=r"sums\.json is damaged"):
+            record.update_metrics({"a": 1})
+    path.write_bytes(b"")
+    with pytest.raises(RequestError, match=r"sums\.json is damaged"):
+        Record.open(record.path)
+
+
+def test_a_kill_between_digest_and_file_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dsray.report.files as files
+
+    record = make(tmp_path)
+    record.update_metrics({"a": 1})
+    replacing = files.replacing_file
+
+    def killed(path: Path):
+        if path.name == "metrics.json":
+            raise KeyboardInterrupt
+        return replacing(path)
+
+    for value in (2, 3):  # twice: what the file holds stays right
+        monkeypatch.setattr(files, "replacing_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            record.update_metrics({"a": value})
+        monkeypatch.undo()
+        assert record.metrics == {"a": 1}
+    record.update_metrics({"a": 4})
+    assert Record.open(record.path).metrics == {"a": 4}
+
+
+def test_a_damaged_file_is_not_made_right_by_writing_another(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    record.update_metrics({"test_accuracy": 0.25})
+    path = record.path / "metrics.json"
+    path.write_bytes(path.read_bytes().replace(b"0.25", b"0.75"))
+    record.update_timings({"seconds_total": 1.5})
+    for look in (lambda: record.metrics, lambda: record.update_metrics({"b": 1})):
+        with pytest.raises(RequestError, match=r"metrics\.json is damaged"):
+            look()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("metrics.json", b"[]", "holds no mapping"),
+        ("metrics.json", b'{"a": "x"}', "holds no number under 'a'"),
+        ("metrics.json", b'{"a": \xff}', "not valid JSON .byte 6 is not UTF-8"),
+        ("metrics.json", b"[" * 100_000, "not valid JSON .it nests too deeply"),
+        ("manifest.json", b'"x"', "holds no mapping"),
+        ("status.json", b'{"state": 1}', "holds no state and steps"),
+        ("status.json", b'{"steps": []}', "holds no state and steps"),
+        ("experiment.yaml", b"name: \xff", "is not UTF-8 .byte 6"),
+    ],
+)
+def test_a_file_without_a_digest_that_is_not_what_it_should_be(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    record = make(tmp_path)
+    (record.path / "sums.json").unlink()
+    (record.path / name).write_bytes(content)
+    with pytest.raises(RequestError, match=f"record: .*{name} .*{words}"):
+        READERS[name](record)
+
+
+def test_a_status_that_lacks_a_key_has_its_default(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    (record.path / "sums.json").unlink()
+    (record.path / "status.json").write_text('{"state": "done"}')
+    assert record.status == {"state": "done", "steps": {}, "error": None}
+
+
+def test_files_of_a_model_and_of_an_artefact_are_compared_with_their_own_lists(tmp_path: Path) -> None:
+    from dsray.sums import digest_of, seal, write_sums
+
+    record = make(tmp_path)
+    for folder, name in (("model", "training.json"), ("compressed", "report.json")):
+        path = record.path / folder / name
+        path.parent.mkdir()
+        path.write_text('{"steps": 3}')
+        if folder == "model":
+            write_sums(path.parent)
+        else:
+            (path.parent / "manifest.json").write_bytes(seal({"files": {name: digest_of(path)}}))
+        assert record.read_json(f"{folder}/{name}") == {"steps": 3}
+        path.write_text('{"steps": 4}')
+        with pytest.raises(RequestError, match=rf"{name} is damaged"):
+            record.read_json(f"{folder}/{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("attack.json", b"[1]", "the section 'robustness'"),
+        ("attack.json", b'{"curve": [{}]}', "the section 'robustness'"),
+        ("evaluation.json", b'{"reliability": [{}]}', "the section 'calibration'"),
+        ("tune/summary.json", b'{"history": 3}', "the section 'tuning'"),
+        ("compressed/report.json", b'"x"', "the section 'accuracy'"),
+        ("model/training.json", b"[1]", "the head"),
+    ],
+)
+def test_a_report_of_a_file_that_lacks_a_key_is_one_sentence(
+    tmp_path: Path, name: str, content: bytes, what: str
+) -> None:
+    from dsray.report.html import write_report
+
+    record = make(tmp_path)
+    path = record.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    with pytest.raises(RequestError, match=f"record: {what} .*cannot be made from the files of .*; restore them"):
+        write_report(record)
+
+
+def test_an_error_of_the_system_names_the_file_that_people_know(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    (record.path / "metrics.json").mkdir()
+    with pytest.raises(OSError, match="metrics") as caught:
+        record.write_json("metrics.json", {})
+    assert Path(caught.value.filename) == record.path / "metrics.json"
 
 
 def test_status_follows_the_run(tmp_path: Path) -> None:
