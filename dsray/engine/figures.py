@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -29,7 +30,9 @@ def check_figure(name: str) -> str:
 
 
 def gain(name: str, value: float) -> float:
-    """The value of a figure turned so that more is better."""
+    """The value of a figure turned so that more is better; what is not a number is worse than any."""
+    if math.isnan(value):
+        return -math.inf
     return value if FIGURES[name] == "higher" else -value
 
 

@@ -138,7 +138,7 @@ class _Loop:
         self.worker.report(self._line("validation", stage) | line)
         decisions = [policy(state.history) for policy in regime.policies]
         for decision in decisions:
-            if decision.best_by:
+            if decision.best_by and not stage.perturb:  # clean figures would choose the weights before the attack
                 state.keep_best(decision.best_by)
         return next((decision.stop_stage for decision in decisions if decision.stop_stage), None)
 

@@ -23,7 +23,8 @@ class PlateauConfig(PolicyConfig):
     tolerance: float = Field(0.0, ge=0, description="change that counts as improvement, in units of the metric")
     keep: Literal["best", "last"] = Field(
         "best",
-        description="weights that the stage ends with: those of its best validation by `metric`, or the last ones",
+        description="weights that a stage ends with: those of its best validation by `metric`, or the last ones; a stage "
+        "that attacks its rows ends with the last ones, since validations are clean",
     )
 
     @property

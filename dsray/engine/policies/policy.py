@@ -13,7 +13,8 @@ class Decision:
     """What should happen next.
 
     stop_stage: the reason to end the stage now, which the record keeps. best_by: the figure by which the weights of
-    this validation are the best of the stage so far; they are kept, and put back when the stage ends.
+    this validation are the best of the stage so far; they are kept, and put back when the stage ends. Not in a stage
+    that attacks its rows: what it teaches costs clean accuracy, which is what validations measure.
     """
 
     stop_stage: str | None = None

@@ -68,6 +68,7 @@ def test_plateau_names_the_best_weights_by_its_figure():
 
     assert best(PlateauConfig(), "accuracy", [0.5, 0.4, 0.5, 0.6]) == ["accuracy", None, None, "accuracy"]
     assert best(PlateauConfig(metric="loss"), "loss", [1.0, 1.2, 0.9]) == ["loss", None, "loss"]
+    assert best(PlateauConfig(metric="loss"), "loss", [float("nan"), 1.2, float("nan")]) == ["loss", "loss", None]
     assert best(PlateauConfig(keep="last"), "accuracy", [0.5, 0.6]) == [None, None]
 
 
@@ -129,8 +130,7 @@ def test_a_stage_ends_with_its_best_weights(digits):
 
 
 def test_best_weights_outlive_a_kill_and_are_those_of_one_stage(digits, tmp_path):
-    stage = {"name": "pgd", "steps": 20, "attack": {"kind": "fgsm"}, "epsilon": 0.05}
-    x = experiment(20, {"kind": "plateau", "patience": 2}, adversarial={"stages": [stage], "baseline": False})
+    x = experiment(40, {"kind": "plateau", "patience": 2}, finetune={"unfreeze": [["head", "exits"], ["*"]]})
     whole, ends, _ = trained(x, digits, tmp_path / "whole")
     assert any(end["best"]["step"] < end["step"] for end in ends)
     for die_at in (8, 11, ends[0]["step"] + 1, ends[0]["step"] + 7):
@@ -142,8 +142,25 @@ def test_best_weights_outlive_a_kill_and_are_those_of_one_stage(digits, tmp_path
         json.loads((tmp_path / name / "model/training.json").read_text())["executed"] for name in ("whole", "killed")
     ]
     assert executed[0] == executed[1]
-    assert [about["stage"] for about in executed[0]] == ["clean", "pgd"]
+    assert [about["stage"] for about in executed[0]] == ["unfreeze1/clean", "unfreeze2/clean"]
     assert executed[0][1]["best"]["step"] > executed[0][0]["steps"]
+
+
+def test_a_stage_that_attacks_its_rows_ends_with_its_last_weights(digits):
+    """Clean validations would choose those that the attack has not reached yet."""
+    stage = {"name": "pgd", "steps": 20, "attack": {"kind": "pgd", "steps": 3}, "epsilon": 0.2}
+    sections = {"adversarial": {"stages": [stage], "baseline": False}}
+    found = {}
+    for keep in ("best", "last"):
+        watch = {"kind": "plateau", "patience": 9, "keep": keep}
+        found[keep] = trained(experiment(20, watch, **sections), digits)
+    model, ends, lines = found["best"]
+    clean = {line["step"]: line["accuracy"] for line in lines if line["kind"] == "validation"}
+    assert max(clean[step] for step in clean if 20 < step < 40) > clean[40]
+    assert "best" in ends[0] and "best" not in ends[1]
+    last = found["last"][0]
+    assert ends[0]["best"]["step"] == 20  # so that both attacked stages began with the same weights
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), last.state_dict().values(), strict=True))
 
 
 def test_the_optimiser_goes_on_as_it_is(digits):
