@@ -25,7 +25,7 @@ FIGURES: Mapping[str, Better] = {
 def check_figure(name: str) -> str:
     """The name itself; a ValueError that gives the nearest one when no validation line holds such a figure."""
     if name not in FIGURES:
-        raise ValueError(f"no validation has the figure '{name}'; {nearest(name, list(FIGURES))}")
+        raise ValueError(f"must be a figure of the validations; got '{name}'; {nearest(name, list(FIGURES))}")
     return name
 
 

@@ -39,6 +39,7 @@ class PlateauConfig(PolicyConfig):
                 return Decision(best_by=best)
             if max(values[-self.patience :]) > max(values[: -self.patience]) + self.tolerance:
                 return Decision(best_by=best)
-            return Decision(f"{self.metric} flat for {self.patience} validations", best)
+            waited = "1 validation" if self.patience == 1 else f"{self.patience} validations"
+            return Decision(f"{self.metric} flat for {waited}", best)
 
         return policy

@@ -58,6 +58,8 @@ def test_plateau_stops_where_its_figure_no_longer_gets_better():
     assert [d.stop_stage for d in rising] == [None, None, None, "accuracy flat for 2 validations"]
     falling = decisions(PlateauConfig(metric="loss", patience=2).build(), "loss", [2.0, 1.5, 1.0, 0.8, 0.9, 1.4])
     assert [d.stop_stage for d in falling] == [None] * 5 + ["loss flat for 2 validations"]
+    once = decisions(PlateauConfig(patience=1).build(), "accuracy", [0.5, 0.5])
+    assert once[-1].stop_stage == "accuracy flat for 1 validation"
     slow = decisions(PlateauConfig(metric="loss", patience=2, tolerance=0.5).build(), "loss", [2.0, 1.8, 1.6])
     assert slow[-1].stop_stage == "loss flat for 2 validations"
 
@@ -85,8 +87,8 @@ def test_reach_stops_at_a_goal_from_its_own_side():
 def test_an_unknown_figure_is_refused_by_its_path(policy, metric, hint):
     with pytest.raises(RequestError) as error:
         experiment(8, {"kind": "reach", "value": 1}, policy | {"metric": metric})
-    assert str(error.value).startswith(f"train.policies.1.metric: no validation has the figure '{metric}'; ")
-    assert hint in str(error.value)
+    said = f"train.policies.1.metric: must be a figure of the validations; got '{metric}'; {hint}"
+    assert str(error.value).startswith(said)
 
 
 def test_every_figure_of_a_validation_may_be_watched(digits):
