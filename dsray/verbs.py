@@ -21,6 +21,7 @@ from dsray.placement import Placement
 from dsray.report import Record
 from dsray.report.cautions import of_judgement
 from dsray.report.html import write_report
+from dsray.report.int8 import lines
 from dsray.report.words import sentence
 from dsray.runner import models_of, session
 from dsray.sections import ServeConfig
@@ -76,8 +77,9 @@ def compress_run(
         own = config == original.compress
         report = compress_step(record, experiment, data, model, config, placement, own=own)
         write_report(record)
+    for rows, said in lines(report):
+        console.print(f"{rows}: {said}", soft_wrap=True, highlight=False)
     console.print(
-        f"int8 accuracy {100 * report['accuracy_int8']:.1f} % (torch {100 * report['accuracy_torch']:.1f} %), "
         f"{report['size_bytes_int8'] / 1000:,.0f} kB ({report['size_ratio']:.2f} of fp32), in {record.path / 'compressed'}"
     )
     if not own:

@@ -18,6 +18,7 @@ from torch import nn
 from dsray.base import RunFailure
 from dsray.batch import Batch
 from dsray.compress.artefact import write_artefact
+from dsray.compress.compared import compared, lost_points
 from dsray.compress.config import CompressConfig
 from dsray.compress.export import OPSET, export_onnx
 from dsray.compress.parity import parity
@@ -30,6 +31,9 @@ from dsray.schema import Schema
 
 METHODS = {"minmax": False, "minmax averaged over batches": True}
 """Ways to find the ranges of activations, in the order in which they are tried."""
+
+GATES = ("gate", "gate_full_depth", "gate_adversarial")
+"""What the gate compares: clean rows, the same with every block run, adversarial rows."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,9 @@ def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfi
             "settings": config.model_dump(mode="json"),
             "parity": parity(_torch(model, rows.test), _session(Session(graphs.full, config.threads), rows.test)),
         }
-        method, found = _best(model, graphs, rows, config)
+        method, found = _best(model, schema, graphs, rows, config)
         report |= found | {"calibration": method}
-        report |= _figures(model, graphs.small, rows, config)
+        report |= _figures(model, schema, graphs.small, rows, config)
         report["size_bytes_fp32"], report["size_bytes_int8"] = graphs.full.stat().st_size, graphs.small.stat().st_size
         report["size_ratio"] = report["size_bytes_int8"] / report["size_bytes_fp32"]
         report["speed"] = _speed(model, graphs.full, graphs.small, rows.test, config.threads)
@@ -95,8 +99,10 @@ def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfi
     return report
 
 
-def _best(model: nn.Module, graphs: _Graphs, rows: Rows, config: CompressConfig) -> tuple[str, dict[str, float]]:
-    """The first way of calibration that passes the gate, left in `graphs.small`."""
+def _best(
+    model: nn.Module, schema: Schema, graphs: _Graphs, rows: Rows, config: CompressConfig
+) -> tuple[str, dict[str, Any]]:
+    """The first way of calibration that passes the gate, left in `graphs.small`, and what the gate saw."""
     feed = {name.replace("present.", "present_"): values for name, values in columns(rows.calibration).items()}
     example = {name: values[:4] for name, values in feed.items()}
     tried = []
@@ -104,21 +110,24 @@ def _best(model: nn.Module, graphs: _Graphs, rows: Rows, config: CompressConfig)
         ranges = activation_ranges(graphs.deep, activations(graphs.full), feed, averaged=averaged)
         quantize(graphs.full, graphs.small, ranges, example)
         session = Session(graphs.small, config.threads)
-        found = {"gate_loss_points": _loss(model, session, rows.gate_clean)}
+        found = _compared("gate", model, session, rows.gate_clean, schema)
         if graphs.exits:
             quantize(graphs.deep, graphs.small_deep, ranges, example)
             with _every_block(model):
-                found["gate_full_depth_loss_points"] = _loss(
-                    model, Session(graphs.small_deep, config.threads), rows.gate_clean
-                )
+                deep = Session(graphs.small_deep, config.threads)
+                found |= _compared("gate_full_depth", model, deep, rows.gate_clean, schema)
         if rows.gate_adversarial is not None:
-            found["gate_adversarial_loss_points"] = _loss(model, session, rows.gate_adversarial)
-        tried.append((method, found))
-        if _passes(found, config):
+            found |= _compared("gate_adversarial", model, session, rows.gate_adversarial, schema)
+        points = {name: lost_points(found, name) for name in GATES if f"{name}_torch" in found}
+        found |= {f"{name}_loss_points": value for name, value in points.items()}
+        tried.append((method, points, found))
+        if _passes(points, config):
             return method, found
-    method, found = min(tried, key=lambda t: sum(t[1].values()))
+    method, points, found = min(tried, key=lambda t: sum(t[1].values()))
     closest = ", ".join(
-        f"{name.removesuffix('_points').replace('_', ' ')} {value:.2f} points" for name, value in found.items()
+        f"{name.replace('_', ' ')} {value:.2f} points lost ({100 * found[f'{name}_torch']:.2f} % to "
+        f"{100 * found[f'{name}_int8']:.2f} %)"
+        for name, value in points.items()
     )
     raise RunFailure(
         f"compress: the gate failed, nothing was written; closest ({method}): {closest}; allowed "
@@ -138,28 +147,24 @@ def _every_block(model: nn.Module) -> Iterator[None]:
         model.depth = depth
 
 
-def _passes(found: dict[str, float], config: CompressConfig) -> bool:
-    adversarial = found.get("gate_adversarial_loss_points", 0.0)
-    clean = max(found["gate_loss_points"], found.get("gate_full_depth_loss_points", 0.0))
-    return clean <= config.max_loss_points and adversarial <= config.max_adversarial_loss_points
+def _passes(points: dict[str, float], config: CompressConfig) -> bool:
+    clean = max(points["gate"], points.get("gate_full_depth", 0.0))
+    return clean <= config.max_loss_points and points.get("gate_adversarial", 0.0) <= config.max_adversarial_loss_points
 
 
-def _figures(model: nn.Module, small: Path, rows: Rows, config: CompressConfig) -> dict[str, float]:
+def _figures(model: nn.Module, schema: Schema, small: Path, rows: Rows, config: CompressConfig) -> dict[str, Any]:
     """Accuracy of both models on the test rows, clean and adversarial."""
     session = Session(small, config.threads)
-    torch_side, int8 = (
-        _accuracy(_torch(model, rows.test), rows.test),
-        _accuracy(_session(session, rows.test), rows.test),
-    )
-    found = {"accuracy_torch": torch_side, "accuracy_int8": int8, "loss_points": 100 * (torch_side - int8)}
-    if (attacked := rows.test_adversarial) is not None:
-        torch_side, int8 = (
-            _accuracy(_torch(model, attacked), attacked),
-            _accuracy(_session(session, attacked), attacked),
-        )
-        found |= {"adversarial_torch": torch_side, "adversarial_int8": int8}
-        found["adversarial_loss_points"] = 100 * (torch_side - int8)
+    found = _compared("accuracy", model, session, rows.test, schema)
+    found["loss_points"] = lost_points(found, "accuracy")
+    if rows.test_adversarial is not None:
+        found |= _compared("adversarial", model, session, rows.test_adversarial, schema)
+        found["adversarial_loss_points"] = lost_points(found, "adversarial")
     return found
+
+
+def _compared(name: str, model: nn.Module, session: Session, batch: Batch, schema: Schema) -> dict[str, Any]:
+    return compared(name, _torch(model, batch), _session(session, batch), batch, schema.classes)
 
 
 def _speed(model: nn.Module, full: Path, small: Path, batch: Batch, threads: int) -> list[dict[str, Any]]:
@@ -211,12 +216,3 @@ def _torch(model: nn.Module, batch: Batch) -> Answers:
 
 def _session(session: Session, batch: Batch) -> Answers:
     return session.run_all(columns(batch), len(batch))
-
-
-def _accuracy(answers: Answers, batch: Batch) -> float:
-    return float((answers.logits.argmax(-1) == batch.target.numpy()).mean())
-
-
-def _loss(model: nn.Module, session: Session, batch: Batch) -> float:
-    """Accuracy lost by the integer model, in points."""
-    return 100 * (_accuracy(_torch(model, batch), batch) - _accuracy(_session(session, batch), batch))

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dsray.report.cautions import cautions, is_uneven, one_answer, rows_of_test
-from dsray.report.int8 import int8_figures
+from dsray.report.int8 import int8_figures, lines
 from dsray.report.judgements import in_words, own_judgement
 from dsray.report.record import Record
 from dsray.report.words import count, hidden, milliseconds, percent, points, seconds, size
@@ -142,10 +142,11 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
         cost = metrics.get("skip_loss_points")
         effect = "" if cost is None else f", accuracy {points(-cost)} against skipping nothing"
         yield "blocks skipped", percent(metrics["skip_rate"]) + effect
-    if "int8_loss_points" in metrics:
-        clean, attacked = metrics["int8_loss_points"], metrics.get("int8_adversarial_loss_points")
-        effect = ", no images to attack" if attacked is None else f", {points(-attacked)} on adversarial rows"
-        yield "int8 against fp32", f"{points(-clean)}{effect}"
+    report = record.read_json("compressed/report.json") or {}
+    for rows, said in lines(report):
+        yield "int8 against fp32", f"{rows}: {said}"
+    if report and "adversarial_int8" not in report:
+        yield "int8 against fp32", "no images to attack"
     if "seconds_to_first_step" in timings:
         yield "first step", f"after {seconds(timings['seconds_to_first_step'])}"
     phases = {k.removeprefix("seconds/"): v for k, v in timings.items() if k.startswith("seconds/")}

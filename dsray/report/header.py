@@ -88,8 +88,8 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
             where if other is None else f"{percent(other)} undefended, {where}".strip(", "),
         )
     if get("int8_accuracy") is not None:
-        lost = get("int8_loss_points")
-        yield "int8 accuracy", percent(get("int8_accuracy")), "" if lost is None else f"{points(-lost)} against fp32"
+        torch = compressed.get("accuracy_torch")
+        yield "int8 accuracy", percent(get("int8_accuracy")), "" if torch is None else f"{percent(torch)} in fp32"
     if get("size_ratio"):
         stored = compressed.get("size_bytes_int8")
         yield "int8 size", percent(get("size_ratio"), 0), f"of fp32{f', {size(stored)}' if stored else ''}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dsray.report.record import Record
+from dsray.report.words import percent, points
 
 NAMES = {
     "int8_accuracy": "accuracy_int8",
@@ -13,6 +15,16 @@ NAMES = {
     "size_ratio": "size_ratio",
 }
 """Name in `metrics.json` -> name in the artefact's report."""
+
+
+COMPARED = {
+    "accuracy": "test rows",
+    "adversarial": "adversarial test rows",
+    "gate": "validation rows",
+    "gate_full_depth": "validation rows, every block run",
+    "gate_adversarial": "adversarial validation rows",
+}
+"""Name in the artefact's report -> the rows that the models were compared on; the gate decided by those of validation."""
 
 
 def other_settings(record: Record) -> dict[str, Any]:
@@ -31,6 +43,36 @@ def int8_figures(record: Record) -> dict[str, float]:
         return {name: metrics[name] for name in NAMES if name in metrics}
     report = record.read_json("compressed/report.json")
     return {name: report[key] for name, key in NAMES.items() if report.get(key) is not None}
+
+
+def against(report: Mapping[str, Any], name: str) -> str:
+    """`torch 97.4 %, int8 97.3 %: -0.1 points`, or why the difference says nothing. name: one of COMPARED."""
+    return f"torch {percent(report[f'{name}_torch'])}, int8 {percent(report[f'{name}_int8'])}: {change(report, name)}"
+
+
+def change(report: Mapping[str, Any], name: str) -> str:
+    """`-0.1 points`; where the torch model had nothing to lose, that instead."""
+    torch, int8, one = report[f"{name}_torch"], report[f"{name}_int8"], report.get(f"{name}_one_answer")
+    if torch == int8 == 0:
+        return "nothing to lose"
+    if one is not None:
+        return f'torch gives one answer ("{one}") for every row and has nothing to lose'
+    if not tells(report, name):
+        return f"no better than one answer for every row ({percent(report[f'{name}_chance'])}), which says little"
+    return points(100 * (int8 - torch))
+
+
+def tells(report: Mapping[str, Any], name: str) -> bool:
+    """Whether a difference of the two accuracies means something: one of them is better than a constant answer's."""
+    best = max(report[f"{name}_torch"], report[f"{name}_int8"])
+    return f"{name}_one_answer" not in report and best > report.get(f"{name}_chance", 0.0)
+
+
+def lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(`adversarial test rows`, what `against` says) of the test rows, and of the gate's where its comparison tells nothing."""
+    for name, rows in COMPARED.items():
+        if f"{name}_int8" in report and (not name.startswith("gate") or not tells(report, name)):
+            yield rows, against(report, name)
 
 
 def said(record: Record) -> str:

@@ -62,7 +62,7 @@ def test_a_stage_that_a_policy_ends_is_said_on_the_console(tmp_path, capsys):
 def test_a_gate_that_fails_leaves_the_report_of_what_was_done(tmp_path, capsys, monkeypatch):
     import dsray.compress.compress as compress
 
-    monkeypatch.setattr(compress, "_loss", lambda *_: 50.0)
+    monkeypatch.setattr(compress, "lost_points", lambda *_: 50.0)
     assert start(tmp_path, compress={"max_loss_points": 1}) == 1
     assert "compress.max_loss_points" in capsys.readouterr().err
     assert status(tmp_path)["steps"] == {"train": "done", "evaluate": "done", "compress": "failed"}

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from dsray.report.figures import Bar, bar_chart
-from dsray.report.int8 import said
+from dsray.report.int8 import COMPARED, change, said
 from dsray.report.markup import Html, el
 from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
-from dsray.report.words import count, milliseconds, number, percent, points, size
+from dsray.report.words import count, milliseconds, number, percent, size
 
 
 def compression(record: Record) -> Section | None:
@@ -27,18 +27,23 @@ def compression(record: Record) -> Section | None:
 
 
 def _accuracy(report: Mapping[str, Any]) -> Html:
-    lines = []
-    for name, key in (("clean rows", "accuracy"), ("adversarial rows", "adversarial")):
-        torch, int8 = report.get(f"{key}_torch"), report.get(f"{key}_int8")
-        if torch is not None and int8 is not None:
-            lines.append([name, percent(torch), percent(int8), points((int8 - torch) * 100)])
+    names = [name for name in COMPARED if f"{name}_int8" in report]
+    lines = [
+        [
+            COMPARED[name],
+            percent(report[f"{name}_torch"]),
+            percent(report[f"{name}_int8"]),
+            change(report, name),
+        ]
+        for name in names
+    ]
     made = (
-        "Adversarial rows were made for the fp32 model." if len(lines) > 1 else "Without images: no adversarial rows."
+        "Adversarial rows were made for the fp32 model."
+        if "adversarial" in names
+        else "Without images: no adversarial rows."
     )
-    if (deep := report.get("gate_full_depth_loss_points")) is not None:
-        made += f" Where validation rows run every block: {points(-deep)}."
-    note = el("p", made, class_="note")
-    return el("div", table(["accuracy on", "torch fp32", "int8", "change"], lines), note)
+    note = el("p", f"{made} The gate decided by the validation rows.", class_="note")
+    return el("div", table(["accuracy on", "torch fp32", "int8", "change"], lines, words=(3,)), note)
 
 
 def _sizes(report: Mapping[str, Any]) -> Html | None:

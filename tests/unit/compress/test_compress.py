@@ -174,10 +174,42 @@ def test_a_graph_that_fails_only_at_full_depth_is_not_written(digits, model, tmp
     monkeypatch.setattr(model, "depth", replace(model.depth, threshold=0.0))
     rows = Rows(rows_of(digits, "train", 256), rows_of(digits, "validation"), None, rows_of(digits, "test"))
     with pytest.raises(
-        RunFailure, match=r"closest .*: gate loss -?0.\d\d points, gate full depth loss \d\d.\d\d points"
+        RunFailure,
+        match=r"closest .*: gate -?0.\d\d points lost \(.*\), gate full depth \d\d.\d\d points lost \(6\d.\d\d % to",
     ):
         compress(model, digits.schema, rows, CompressConfig(max_loss_points=3), tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_a_gate_that_compares_nothing_says_so(digits, model, tmp_path):
+    """A model with one answer for every row passes; the report names the answer and what a constant is worth."""
+    constant = copy.deepcopy(model)
+    with torch.no_grad():
+        for head in (constant.head, *constant.exits.values()):
+            head.linear.weight.zero_()
+            head.linear.bias.copy_(torch.arange(12) == 3)
+    test, wrong = rows_of(digits, "test", 200), rows_of(digits, "test", 200)
+    wrong = replace(wrong, target=torch.where(wrong.target == 3, 4, wrong.target))
+    rows = Rows(rows_of(digits, "train", 64), test, wrong, test, wrong)
+    report = compress(constant, digits.schema, rows, CompressConfig(max_loss_points=0), tmp_path / "c")
+    name, share = digits.schema.classes[3], float((test.target == 3).double().mean())
+    for key in ("gate", "gate_full_depth", "accuracy"):
+        assert report[f"{key}_one_answer"] == name
+        assert report[f"{key}_torch"] == report[f"{key}_int8"] == pytest.approx(share)
+        assert report[f"{key}_chance"] == pytest.approx(int(test.target.bincount().max()) / 200)
+    for key in ("gate_adversarial", "adversarial"):
+        assert report[f"{key}_torch"] == report[f"{key}_int8"] == 0.0
+    assert "accuracy_one_answer" not in Artefact.load(tmp_path / "c").manifest.get("metrics", {})
+
+
+def test_rows_of_an_unknown_class_are_wrong_in_both_forms(digits, model, tmp_path):
+    test = rows_of(digits, "test", 200)
+    half = replace(test, target=torch.where(torch.arange(200) % 2 > 0, -1, test.target))
+    rows = Rows(rows_of(digits, "train", 200), half, None, half)
+    report = compress(model, digits.schema, rows, CompressConfig(max_loss_points=5), tmp_path / "c")
+    with torch.no_grad():
+        right = (model.classify(test).argmax(1) == half.target).double()
+    assert report["accuracy_torch"] == pytest.approx(float(right.mean())) and report["accuracy_torch"] < 0.5
 
 
 def test_a_failed_gate_writes_nothing(digits, model, tmp_path):
