@@ -12,7 +12,7 @@ from dsray.data.parquet import ParquetConfig
 from dsray.data.pipeline import fit_schema, prepare_table
 from dsray.data.plan import Plan
 from dsray.data.prepare import contents_of, fingerprint_in, fingerprint_of, prepare
-from dsray.data.prepared import Prepared, assemble, is_whole, known, labelled
+from dsray.data.prepared import Prepared, assemble, known, labelled
 from dsray.data.source import SourceConfig
 from dsray.data.tables import load_tables
 
@@ -36,7 +36,6 @@ __all__ = [
     "fingerprint_in",
     "fingerprint_of",
     "fit_schema",
-    "is_whole",
     "known",
     "labelled",
     "load_tables",

@@ -11,13 +11,13 @@ from dsray.data.config import DataConfig
 from dsray.data.named import digest_of
 from dsray.data.origin import placed
 from dsray.data.pipeline import fit_schema, prepare_blocks
-from dsray.data.prepared import Prepared, assemble, is_whole
+from dsray.data.prepared import Prepared, assemble
 from dsray.data.tables import load_tables
 from dsray.schema import Schema
 
 _NAMED = "a picture that a row names"
-FORMAT = 3
-"""To be raised whenever the code gives other prepared rows for the same source and configuration."""
+FORMAT = 4
+"""To be raised whenever the code gives other prepared rows, or other files of them, for the same source and configuration."""
 
 
 def contents_of(config: DataConfig) -> dict[str, str]:
@@ -53,8 +53,8 @@ def fingerprint_in(cache: Path | None, config: DataConfig, seed: int, schema: Sc
     learnt = fingerprint_of(config, seed)
     if schema is None:
         return learnt
-    same = cache is not None and is_whole(cache / learnt) and Prepared.load(cache / learnt).schema == schema
-    return learnt if same else fingerprint_of(config, seed, schema)
+    found = Prepared.find(cache / learnt) if cache is not None else None
+    return learnt if found is not None and found.schema == schema else fingerprint_of(config, seed, schema)
 
 
 def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0, schema: Schema | None = None) -> Prepared:
@@ -65,8 +65,8 @@ def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0, schema
     """
     fingerprint = fingerprint_in(cache, config, seed, schema)
     folder = cache / fingerprint if cache is not None else None
-    if folder is not None and is_whole(folder):
-        return Prepared.load(folder)
+    if folder is not None and (found := Prepared.find(folder)) is not None:
+        return found
     notes: list[str] = []
     tables = load_tables(config, seed, notes)
     schema = schema or fit_schema(config, tables["train"])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from dsray.aside import clear_leftovers
 from dsray.base import RequestError, RunFailure
 from dsray.data.collate import unit_range
 from dsray.data.config import DataConfig
@@ -21,12 +19,15 @@ from dsray.data.images import remarks
 from dsray.data.labels import UNLABELLED
 from dsray.data.remarks import remarks_on
 from dsray.data.source import SPLITS
+from dsray.data.stored import StoredColumns, StoredTable, write_columns, write_table
+from dsray.folders import put_back, replacing_folder
 from dsray.schema import Schema
+from dsray.sums import Damaged, seal, unseal
 
 if TYPE_CHECKING:
     from dsray.protocols import Columns
 
-_ROWS, _SHOWN, _ABOUT = "rows.arrow", "shown.arrow", "prepared.json"
+_ROWS, _SHOWN, _ABOUT = "rows.bin", "shown.arrow", "prepared.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +38,31 @@ class Prepared:
         `present.text` (rows,) bool, `target` (rows,) int64, -1 where the class is not one of the
         training rows', -2 where there is no label.
     splits: `train`, `validation`, `test` -> ascending row ids int64.
-    shown: the columns kept for reports, and the raw text; a row per row id.
+    kept: what `shown` reads.
     counts: split -> input or `label` -> what (missing, cut, unknown, ...) -> rows of which it is true; zeros included.
     notes: sentences about the data that a user should know before believing a figure.
     """
 
-    columns: dict[str, np.ndarray]
+    columns: Mapping[str, np.ndarray]
     splits: dict[str, np.ndarray]
     schema: Schema
     fingerprint: str
-    shown: pa.Table
+    kept: pa.Table | StoredTable
     counts: dict[str, Counts] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns["target"])
 
+    @property
+    def shown(self) -> pa.Table:
+        """The columns kept for reports, and the raw text; a row per row id."""
+        return self.kept.read() if isinstance(self.kept, StoredTable) else self.kept
+
     def gather(self, rows: np.ndarray, epochs: np.ndarray | None = None) -> Columns:
         """Copies of the given rows, with `row` and `epoch` (zeros unless given); `image` float32 in [0, 1]."""
-        found = {name: values[rows] for name, values in self.columns.items()}
+        columns = self.columns.around(rows) if isinstance(self.columns, StoredColumns) else self.columns
+        found = {name: values[rows] for name, values in columns.items()}
         if "image" in found:
             found["image"] = unit_range(found["image"])
         found["row"] = np.array(rows, dtype=np.int64)
@@ -63,42 +70,54 @@ class Prepared:
         return found
 
     def save(self, folder: Path) -> None:
-        """Write to `folder`, which appears whole or not at all."""
-        aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        try:
-            _write(aside / _ROWS, pa.table({name: _to_arrow(values) for name, values in self.columns.items()}))
-            _write(aside / _SHOWN, self.shown)
+        """Write to `folder`, which appears whole or not at all; one that is whole already is as good."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(folder.parent)
+        if Prepared.find(folder) is not None:
+            return
+        with replacing_folder(folder) as aside:
             about = {
                 "fingerprint": self.fingerprint,
                 "schema": self.schema.model_dump(mode="json"),
                 "splits": {split: len(rows) for split, rows in self.splits.items()},
                 "counts": self.counts,
                 "notes": self.notes,
-                "bytes": {name: (aside / name).stat().st_size for name in (_ROWS, _SHOWN)},
+                _ROWS: write_columns(aside / _ROWS, self.columns),
+                _SHOWN: write_table(aside / _SHOWN, self.shown),
             }
-            (aside / _ABOUT).write_text(json.dumps(about))
-            _put(aside, folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            (aside / _ABOUT).write_bytes(seal(about))
 
     @classmethod
     def load(cls, folder: Path) -> Prepared:
-        """What `save` wrote, mapped into memory and read-only; a damaged folder is a RunFailure."""
-        if not is_whole(folder):
-            raise RunFailure(f"'{folder}' does not hold a whole prepared data set; delete it to prepare it again")
-        about = json.loads((folder / _ABOUT).read_text())
-        schema = Schema.model_validate(about["schema"])
-        table = _read(folder / _ROWS)
-        columns = {name: _to_numpy(table.column(name)) for name in table.column_names}
-        if schema.image is not None:
-            shape = (-1, schema.image.channels, schema.image.height, schema.image.width)
-            columns["image"] = columns["image"].reshape(shape)
-        for name in schema.modalities:
-            columns[f"present.{name}"] = columns[f"present.{name}"].view(np.bool_)
-        splits, shown = _positions(about["splits"]), _read(folder / _SHOWN)
-        return cls(columns, splits, schema, about["fingerprint"], shown, about["counts"], tuple(about["notes"]))
+        """What `save` wrote, mapped into memory and read-only; a damaged folder is a RunFailure.
+
+        What is small is compared with its checksums now, the rest when it is first read.
+        """
+        put_back(folder)
+        try:
+            about = unseal(folder / _ABOUT)
+            for name in (_ROWS, _SHOWN):
+                if (folder / name).stat().st_size != about[name]["bytes"]:
+                    raise Damaged(f"{name} was cut or has grown")
+            columns = StoredColumns(folder / _ROWS, about[_ROWS])
+            schema = Schema.model_validate(about["schema"])
+            for name in ("target", *(f"present.{name}" for name in schema.modalities)):
+                columns[name]
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            said = error.strerror if isinstance(error, OSError) else error
+            raise RunFailure(
+                f"data: {folder} does not hold a whole prepared data set ({said}); delete it to prepare it again"
+            ) from None
+        splits, kept = _positions(about["splits"]), StoredTable(folder / _SHOWN, about[_SHOWN])
+        return cls(columns, splits, schema, about["fingerprint"], kept, about["counts"], tuple(about["notes"]))
+
+    @classmethod
+    def find(cls, folder: Path) -> Prepared | None:
+        """What `load` gives, or None where nothing whole is there."""
+        try:
+            return cls.load(folder)
+        except RunFailure:
+            return None
 
 
 def known(data: Prepared, rows: np.ndarray) -> np.ndarray:
@@ -112,15 +131,6 @@ def labelled(data: Prepared, rows: np.ndarray) -> np.ndarray:
     A row without a label asks for no answer, so that it is in no figure.
     """
     return rows[data.columns["target"][rows] != UNLABELLED]
-
-
-def is_whole(folder: Path) -> bool:
-    """True for a folder that `Prepared.save` finished and nobody has cut since."""
-    try:
-        sizes = json.loads((folder / _ABOUT).read_text())["bytes"]
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError):
-        return False
 
 
 def assemble(
@@ -161,36 +171,8 @@ def _positions(counts: dict[str, int]) -> dict[str, np.ndarray]:
     return {split: np.arange(end - counts[split], end, dtype=np.int64) for split, end in zip(SPLITS, ends, strict=True)}
 
 
-def _to_arrow(values: np.ndarray) -> pa.Array:
-    """Rows of any shape as one flat list each; booleans as bytes, so that they can be mapped."""
-    flat = values.view(np.uint8) if values.dtype == np.bool_ else values
-    if values.ndim == 1:
-        return pa.array(flat)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat[0].size)
-
-
 def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
     array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if not pa.types.is_fixed_size_list(array.type):
         return array.to_numpy(zero_copy_only=False)
     return array.flatten().to_numpy().reshape(len(array), array.type.list_size)
-
-
-def _write(path: Path, table: pa.Table) -> None:
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-
-
-def _read(path: Path) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-
-
-def _put(aside: Path, folder: Path) -> None:
-    """Rename `aside` to `folder`; a whole folder that another process put there first is as good."""
-    try:
-        aside.rename(folder)
-    except OSError:
-        if is_whole(folder):
-            return
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)

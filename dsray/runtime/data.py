@@ -21,7 +21,6 @@ from dsray.data import (
     assemble,
     fingerprint_in,
     fit_schema,
-    is_whole,
     load_tables,
 )
 from dsray.data.origin import placed
@@ -45,14 +44,15 @@ def prepare(config: DataConfig, cache: Path, seed: int = 0, schema: Schema | Non
     """`dsray.data.prepare` with the decoding and tokenising placed by Ray Data; the same arrays."""
     fingerprint = fingerprint_in(cache, config, seed, schema)
     folder = cache / fingerprint
-    if not is_whole(folder):
-        quiet_context()
-        notes: list[str] = []
-        tables = load_tables(config, seed, notes)
-        schema = schema or fit_schema(config, tables["train"])
-        with placed(config.source):
-            blocks = _prepare(tables, schema)
-        assemble(schema, blocks, config, fingerprint, notes).save(folder)
+    if (found := Prepared.find(folder)) is not None:
+        return found
+    quiet_context()
+    notes: list[str] = []
+    tables = load_tables(config, seed, notes)
+    schema = schema or fit_schema(config, tables["train"])
+    with placed(config.source):
+        blocks = _prepare(tables, schema)
+    assemble(schema, blocks, config, fingerprint, notes).save(folder)
     return Prepared.load(folder)
 
 

@@ -1,9 +1,12 @@
 """Prepared rows, batches and the cache."""
 
+import json
 import os
+import pickle
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +116,7 @@ def test_a_half_written_folder_is_never_read(small, tmp_path, damage):
     config = DataConfig.model_validate(small)
     prepared = prepare(config, tmp_path / "c")
     folder = tmp_path / "c" / prepared.fingerprint
-    rows, about = folder / "rows.arrow", folder / "prepared.json"
+    rows, about = folder / "rows.bin", folder / "prepared.json"
     if damage == "no manifest":
         about.unlink()
     elif damage == "torn manifest":
@@ -131,17 +134,137 @@ def test_what_a_killed_writer_leaves_is_ignored(small, tmp_path):
     config = DataConfig.model_validate(small)
     left = tmp_path / "c" / f".{fingerprint_of(config)}.123.tmp"
     left.mkdir(parents=True)
-    (left / "rows.arrow").write_bytes(b"half")
+    (left / "rows.bin").write_bytes(b"half")
     assert same(prepare(config, tmp_path / "c"), prepare(config))
 
 
 def test_a_second_writer_leaves_the_first_ones_folder(small, tmp_path):
     prepared = prepare(DataConfig.model_validate(small))
     prepared.save(tmp_path / "p")
-    before = (tmp_path / "p" / "rows.arrow").stat().st_ino
+    before = (tmp_path / "p" / "rows.bin").stat().st_ino
     prepared.save(tmp_path / "p")
-    assert (tmp_path / "p" / "rows.arrow").stat().st_ino == before
+    assert (tmp_path / "p" / "rows.bin").stat().st_ino == before
     assert [f.name for f in tmp_path.iterdir() if f.name.endswith(".tmp")] == []
+
+
+def flip(path, position, bit=1):
+    content = bytearray(path.read_bytes())
+    content[position] ^= bit
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_anywhere_in_the_cache_is_noticed(small, tmp_path):
+    """At once where it is small, else by whoever first reads the rows that it lies in."""
+    folder = tmp_path / "p"
+    prepare(DataConfig.model_validate(small)).save(folder)
+
+    def read():
+        data = Prepared.load(folder)
+        data.gather(np.arange(len(data)))
+        data.shown.to_pylist()
+
+    read()
+    for path in sorted(folder.iterdir()):
+        size = path.stat().st_size
+        for position in [*range(0, size, max(1, size // 60)), size - 1]:
+            flip(path, position)
+            with pytest.raises(RunFailure, match=r"^data: .*delete .*prepare") as caught:
+                read()
+            assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+            flip(path, position)
+    read()
+
+
+def test_a_cache_that_is_damaged_in_what_is_read_at_once_is_prepared_again(small, tmp_path):
+    config = DataConfig.model_validate(small)
+    folder = tmp_path / "c" / prepare(config, tmp_path / "c").fingerprint
+    place = json.loads((folder / "prepared.json").read_text())["rows.bin"]["columns"]["target"]["offset"]
+    for path, position in ((folder / "rows.bin", place), (folder / "prepared.json", 40)):
+        flip(path, position)
+        with pytest.raises(RunFailure):
+            Prepared.load(folder)
+        assert same(prepare(config, tmp_path / "c"), prepare(config))
+        assert same(Prepared.load(folder), prepare(config))
+
+
+def test_rows_are_compared_once_and_only_those_that_are_read(monkeypatch, tmp_path):
+    from dsray.data import stored
+
+    rng = np.random.default_rng(0)
+    columns = {
+        "image": rng.integers(0, 255, (200, 5_000), np.uint8),  # 52 rows to a block
+        "wide": rng.integers(0, 255, (200, 70_000), np.int64),  # two to three blocks to a row
+        "target": np.arange(200),
+    }
+    about = stored.write_columns(tmp_path / "rows.bin", columns)
+    compared = []
+    crc32 = stored.zlib.crc32
+    monkeypatch.setattr(
+        stored.zlib, "crc32", lambda content, *rest: compared.append(len(content)) or crc32(content, *rest)
+    )
+    found = stored.StoredColumns(tmp_path / "rows.bin", about)
+    assert compared == []
+    for rows in (np.array([7, 3, 7]), np.array([199]), np.array([5, 3])):
+        read = found.around(rows)
+        assert all(np.array_equal(read[name][rows], values[rows]) for name, values in columns.items())
+    touched = set()
+    for name, place in about["columns"].items():
+        size = columns[name][0].nbytes
+        for row in (3, 5, 7, 199):
+            first = place["offset"] + row * size
+            touched |= set(range(first // stored.BLOCK, (first + size - 1) // stored.BLOCK + 1))
+    assert len(compared) == len(touched) < len(about["sums"]) // 20
+    before = len(compared)
+    found.around(np.array([7, 199, 3]))
+    assert len(compared) == before
+    assert np.array_equal(found["wide"], columns["wide"])
+    assert np.array_equal(found["image"], columns["image"])
+    for _ in range(2):
+        found.around(np.arange(200))
+    assert len(compared) == len(about["sums"])
+    assert not found["wide"].flags.writeable
+    assert {name: values.dtype for name, values in found.items()} == {n: v.dtype for n, v in columns.items()}
+
+
+@pytest.mark.parametrize("row", [0, 51, 52, 53, 199])
+def test_damage_is_found_through_the_rows_that_it_lies_in(tmp_path, row):
+    from dsray.data import stored
+
+    columns = {"image": np.random.default_rng(1).integers(0, 255, (200, 5_000), np.uint8)}
+    about = stored.write_columns(tmp_path / "rows.bin", columns)
+    flip(tmp_path / "rows.bin", row * 5_000 + 4_999)
+    block = (row * 5_000 + 4_999) // stored.BLOCK
+    for other in range(200):
+        found = stored.StoredColumns(tmp_path / "rows.bin", about)
+        touched = {other * 5_000 // stored.BLOCK, (other * 5_000 + 4_999) // stored.BLOCK}
+        if block in touched:
+            with pytest.raises(RunFailure, match=f"block {block + 1} of 4 is not what was written"):
+                found.around(np.array([other]))
+        else:
+            found.around(np.array([other]))
+
+
+def test_a_pickled_data_set_has_been_compared(small, tmp_path):
+    """It is what other processes get, which compare nothing."""
+    folder = tmp_path / "p"
+    direct = prepare(DataConfig.model_validate(small))
+    direct.save(folder)
+    again = pickle.loads(pickle.dumps(Prepared.load(folder)))
+    assert same(again, direct) and type(again.columns) is dict
+    for name in ("rows.bin", "shown.arrow"):
+        flip(folder / name, (folder / name).stat().st_size // 2)
+        with pytest.raises(RunFailure, match=rf"{name} is damaged"):
+            pickle.dumps(Prepared.load(folder))
+        flip(folder / name, (folder / name).stat().st_size // 2)
+
+
+def test_two_writers_at_once_leave_one_whole_folder(small, tmp_path):
+    """Each with the same process id in its name for all that the other knows."""
+    data = prepare(DataConfig.model_validate(small))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: data.save(tmp_path / "c" / "p"), range(16)))
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["p"]
+    assert same(Prepared.load(tmp_path / "c" / "p"), data)
 
 
 def test_nothing_of_the_pipeline_needs_torch():
