@@ -26,6 +26,13 @@ def rows_of_test(record: Record) -> int | None:
     return known
 
 
+def of_known_alone(record: Record) -> tuple[int, int] | None:
+    """Test rows of known class and all of them, where an earlier version left the others out of its accuracies."""
+    rows, test = ((record.manifest.get("data") or {}).get("rows") or {}).get("test"), rows_of_test(record)
+    earlier = "test_accuracy" in record.metrics and "test_rows_unknown" not in record.metrics
+    return (test, rows) if earlier and rows and test and test < rows else None
+
+
 def is_uneven(record: Record) -> bool:
     """Whether the classes of the test rows are so uneven that balanced accuracy stands beside accuracy."""
     return bool((record.read_json("evaluation.json") or {}).get("uneven"))
@@ -78,8 +85,8 @@ def _rows(record: Record) -> Iterator[Caution]:
         )
     if none := int(metrics.get("test_rows_unlabelled", 0)):
         yield "rows", f"{count(none, 'test row')} without a label {_are(none)} in no figure"
-    if test and "test_rows_unknown" not in metrics and (others := record.manifest["data"]["rows"]["test"] - test):
-        yield "rows", f"the class of {count(others, 'further row')} is unknown to the model"
+    if of := of_known_alone(record):
+        yield "rows", f"the class of {count(of[1] - of[0], 'further row')} is unknown to the model"
 
 
 def _answers(record: Record, evaluation: dict[str, Any]) -> Iterator[Caution]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from dsray.report.cautions import of_known_alone
 from dsray.report.judgements import KEPT, differing, in_words, judgements
 from dsray.report.record import Record
-from dsray.report.words import number, percent, seconds
+from dsray.report.words import count, number, percent, seconds
 
 _OWN = ("name", "seed")
 """Top-level keys that may differ between runs of one experiment."""
@@ -57,10 +58,19 @@ class Comparison:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A sentence for each run that was given and is in no column."""
-        return tuple(
+        """A sentence for each run that was given and is in no column, or whose accuracies are of other rows."""
+        left = tuple(
             f"{old.path} is left out: {new.path} is the same experiment with the same seed, and a seed counts once"
             for old, new in self.left_out
+        )
+        records = [record for group in self.groups for record in group.records]
+        return left + tuple(
+            f"{record.path} was made by an earlier version: its accuracies are of the {count(known, 'test row')} of known "
+            f"class, and {percent(record.metrics['test_accuracy'])} would be "
+            f"{percent(record.metrics['test_accuracy'] * known / rows)} of all {rows:,}"
+            for record in records
+            if (of := of_known_alone(record))
+            for known, rows in [of]
         )
 
 

@@ -157,3 +157,18 @@ def test_robustness_curves_by_different_attacks_say_so(construct_record: Constru
     records[1].write_json("attack.json", weaker)
     page = write_comparison(records, tmp_path / "other.html").read_text()
     assert "judged by different attacks: quickstart by pgd-20, random_search; quickstart-2 by fgsm" in page
+
+
+def test_accuracies_of_known_rows_alone_are_told_apart(construct_record: Callable[..., Record]) -> None:
+    """An earlier version left rows of an unknown class out of its accuracies."""
+    old, new = construct_record(), construct_record(epsilon=0.2)
+    old.update_metrics({"test_accuracy": 0.9})
+    new.update_metrics({"test_rows_unknown": 80, "test_rows_unlabelled": 0})
+    for record in (old, new):
+        manifest = record.manifest
+        manifest["data"]["known"] = {**manifest["data"]["rows"], "test": 1000}
+        record.write_json("manifest.json", manifest)
+    assert compare([old, new]).notes == (
+        f"{old.path} was made by an earlier version: its accuracies are of the 1,000 test rows of known class, and 90.0 % "
+        "would be 83.3 % of all 1,080",
+    )

@@ -49,5 +49,14 @@ def test_the_gate_is_told_where_it_compared_nothing(construct_record: Callable[.
     assert "int8 against fp32 adversarial test rows: torch 68.3 %, int8 67.9 %: -0.4 points" in said
     assert "adversarial validation rows: torch 0.0 %, int8 0.0 %: nothing to lose" in said
     assert [rows for rows, _ in lines(report)] == ["test rows", "adversarial test rows", "adversarial validation rows"]
+    full = {"gate_full_depth_torch": 0.1, "gate_full_depth_int8": 0.1, "gate_full_depth_chance": 0.2}
+    assert [rows for rows, _ in lines(report | full)][2:] == [
+        "validation rows, every block run",
+        "adversarial validation rows",
+    ]
+    assert [rows for rows, _ in lines(report | full | {"gate_chance": 0.98})][2:] == [
+        "validation rows",
+        "adversarial validation rows",
+    ]
     page = write_report(record).read_text(encoding="utf-8")
     assert "nothing to lose" in page and "97.0 %" in page and "-0.2 points" in page
