@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -19,8 +20,22 @@ from dsray.training import Places, resume_history, train
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-OnLine = Callable[[dict[str, Any]], None]
-"""Takes each line of the training history as it is written."""
+
+
+class Watch(Protocol):
+    """Is told how trainings go. training: "" for the model, "undefended" for its twin."""
+
+    def begin(self, training: str, step: int) -> None:
+        """A training begins at `step`, or goes back to it: lines of later steps will come again."""
+        ...
+
+    def line(self, training: str, line: dict[str, Any]) -> None:
+        """A line that was added to a training's history; lines that a resumed run finds there are not handed on."""
+        ...
+
+    def end(self, training: str) -> None:
+        """A training is over."""
+        ...
 
 
 class Placement(Protocol):
@@ -36,7 +51,7 @@ class Placement(Protocol):
         """RequestError when `parallel.device` asks for what this place has not."""
         ...
 
-    def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
+    def train(self, experiment: Experiment, data: Prepared, folder: Path, watch: Watch) -> None:
         """Train the model, and its undefended twin if asked for, into `folder`; finished ones are left alone."""
         ...
 
@@ -56,9 +71,7 @@ def trainings(experiment: Experiment, data: Prepared, folder: Path) -> list[tupl
 def local_device(parallel: ParallelConfig) -> str:
     """Where this process trains: on the GPU that torch can use, if there is one and `parallel.device` allows it."""
     if parallel.device == "cuda" and not torch.cuda.is_available():
-        raise RequestError(
-            "parallel.device: cuda needs a GPU that torch can use, and there is none here; use auto, in a new record"
-        )
+        raise RequestError("parallel.device: cuda needs a GPU that torch can use, and there is none here; use auto")
     return "cuda" if parallel.device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
@@ -73,9 +86,9 @@ class LocalPlacement:
     def check_device(self, parallel: ParallelConfig) -> None:
         local_device(parallel)
 
-    def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
+    def train(self, experiment: Experiment, data: Prepared, folder: Path, watch: Watch) -> None:
         for places, twin in trainings(experiment, data, folder):
-            resume_history(places)
+            watch.begin(places.training, resume_history(places))
             worker = LocalWorker(
                 data,
                 experiment.augment,
@@ -84,9 +97,10 @@ class LocalPlacement:
                 folder=folder,
                 history=places.history.name,
                 checkpoints=places.checkpoints.name,
-                on_line=on_line,
+                on_line=partial(watch.line, places.training),
             )
             train(experiment, worker, undefended=twin, places=places)
+            watch.end(places.training)
 
     def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:
         done = []

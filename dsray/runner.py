@@ -27,10 +27,12 @@ from dsray.report.console import closing_table, next_commands, step_note
 from dsray.report.html import write_report
 from dsray.report.manifest import make_manifest
 from dsray.report.progress import Progress
-from dsray.report.tensorboard import TensorBoardWriter
 from dsray.steps.attack import attack_step
 from dsray.steps.compress import compress_step
 from dsray.steps.evaluate import evaluate_step, example
+from dsray.stopwatch import Stopwatch
+from dsray.stretches import add_stretch, refuse_another, stretch
+from dsray.watch import RunWatch
 from dsray.writer import running
 
 RUNS = Path("runs")
@@ -62,8 +64,9 @@ def run(
     begun = None if resume else lambda: bool(record.status["steps"])
     with running(record, command or [], console, begun=begun):
         with Progress(console) as progress, session(experiment, local) as placement:
-            _Run(record, experiment, placement, progress, started).steps()
-        record.update_timings({"seconds_total": time.monotonic() - started})
+            stopwatch = Stopwatch(record, started)
+            _Run(record, experiment, placement, progress, stopwatch, resumed=resume).steps()
+        stopwatch.keep()
     console.print(closing_table(record))
     console.print(f"\nThe record is in {record.path}. Next:", highlight=False)
     for line in next_commands(record):
@@ -75,11 +78,19 @@ class _Run:
     """The steps, in order; each is skipped when the record says that it is done."""
 
     def __init__(
-        self, record: Record, experiment: Experiment, placement: Placement, progress: Progress, started: float
+        self,
+        record: Record,
+        experiment: Experiment,
+        placement: Placement,
+        progress: Progress,
+        stopwatch: Stopwatch,
+        *,
+        resumed: bool,
     ):
         self.record, self.experiment, self.placement, self.progress = record, experiment, placement, progress
-        self.started = started
-        self.first_step: float | None = None
+        self.stopwatch = stopwatch
+        if not resumed:
+            stopwatch.count()
         torch.set_num_threads(experiment.train.threads)
 
     def steps(self) -> None:
@@ -106,6 +117,9 @@ class _Run:
         if self.record.status["steps"].get(name) == "done":
             return
         interruption.check()
+        if not self.stopwatch.counts:
+            self.stopwatch.count()
+            add_stretch(self.record, self.experiment)
         self.record.set_step(name, "running")
         try:
             with self._phase(name):
@@ -120,26 +134,17 @@ class _Run:
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
-        begun = time.monotonic()
         self.progress.phase(name)
-        yield
-        seconds = time.monotonic() - begun
-        self.record.update_timings({f"seconds/{name}": seconds})
+        with self.stopwatch.phase(name):
+            yield
+            seconds = self.stopwatch.seconds
         self.progress.done(name, seconds, step_note(self.record, name))
 
     def _train(self, data: Prepared) -> None:
         total = sum(stage.steps for stage in self.experiment.stages(data))
         self.progress.phase("train", total)
-        with TensorBoardWriter(self.record.path) as board:
-
-            def on_line(line: dict[str, Any]) -> None:
-                if line["kind"] == "step" and self.first_step is None:
-                    self.first_step = time.monotonic() - self.started
-                    self.record.update_timings({"seconds_to_first_step": self.first_step})
-                self.progress.line(line)
-                board.add(line)
-
-            self.placement.train(self.experiment, data, self.record.path, on_line)
+        with RunWatch(self.record, self.progress, self.stopwatch) as watch:
+            self.placement.train(self.experiment, data, self.record.path, watch)
 
     def _models(self) -> tuple[RoutedModel, RoutedModel | None]:
         return models_of(self.record, self.experiment)
@@ -196,33 +201,16 @@ def session(experiment: Experiment, local: bool) -> AbstractContextManager[Place
 def open_record(
     experiment: Experiment, out: Path | str | None, resume: bool, command: list[str], overrides: list[str]
 ) -> Record:
-    """The record of a new run, or the one to resume; a changed experiment is a RequestError."""
-    text = experiment.to_yaml()
+    """The record of a new run, or the one to resume: by the same experiment, on any processes."""
     if resume:
         record = Record.open(Path(out) if out else RUNS / "latest")
-        if record.experiment_text != text:
-            raise RequestError(_changed(record, experiment))
+        refuse_another(record, experiment)
         return record
-    manifest = make_manifest(experiment.tree(), command or [Path(sys.argv[0]).name, *sys.argv[1:]], overrides, {})
+    text, words = experiment.to_yaml(), command or [Path(sys.argv[0]).name, *sys.argv[1:]]
+    manifest = make_manifest(experiment.tree(), words, overrides, {}) | {"stretches": [stretch(experiment)]}
     if out is not None:
         return Record.create_at(Path(out), text, manifest)
     return Record.create(RUNS, experiment.name, text, manifest)
-
-
-def _changed(record: Record, experiment: Experiment) -> str:
-    """Names the first field that differs between a record and what is asked to resume it."""
-
-    def flat(tree: Any, path: str = "") -> dict[str, Any]:
-        if isinstance(tree, dict):
-            return {k: v for key, value in tree.items() for k, v in flat(value, f"{path}.{key}".lstrip(".")).items()}
-        return {path: tree}
-
-    old, new = flat(record.experiment), flat(experiment.tree())
-    for path in [*old, *new]:
-        if old.get(path) != new.get(path):
-            was, now = old.get(path), new.get(path)
-            return f"{path}: changed from {was!r} to {now!r} since {record.path} began; resume with the same experiment"
-    return f"resume: {record.path} was made from another experiment"
 
 
 def _no_processes(experiment: Experiment) -> None:

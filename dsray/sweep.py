@@ -16,6 +16,7 @@ from dsray.experiment import Experiment
 from dsray.original import note_contents
 from dsray.report import Record
 from dsray.runner import RUNS, open_record
+from dsray.stopwatch import Stopwatch
 from dsray.tuning import Study, SweepTable, check_space, sweep_of, write_results
 from dsray.writer import running
 
@@ -40,13 +41,17 @@ def sweep(experiment: Experiment, *, out: Path | None, resume: bool, console: Co
         if study.ended:
             console.print(f"{len(study.ended)} of {study.tune.trials} trials are finished already", highlight=False)
         note_contents(record, experiment.data)
+        stopwatch = Stopwatch(record, started)
+        if study.left() or not resume:
+            stopwatch.count()
         _search(study, cache, record, console)
         if study.best is None:
             reason = (study.errors or ["every trial was stopped early"])[0]
             raise RunFailure(f"tune: no trial succeeded; the first said: {reason}")
         summary = write_results(record, study)
         record.update_metrics(_figures(summary))
-        record.update_timings({"seconds_total": time.monotonic() - started, **_timings(study)})
+        record.update_timings(_timings(study))
+        stopwatch.keep()
     _tell(record, summary, time.monotonic() - started, console)
     return record
 

@@ -30,6 +30,16 @@ class Places:
     suffix: str = ""
 
     @property
+    def training(self) -> str:
+        """Its name: "" for the model of the run, "undefended" for the twin."""
+        return self.suffix.removeprefix("-")
+
+    @property
+    def lock(self) -> str:
+        """Name of the lock that the process holds which writes here while it trains apart from the run's own process."""
+        return f".training{self.suffix}.lock"
+
+    @property
     def checkpoints(self) -> Path:
         """Committed checkpoints."""
         return self.folder / f"checkpoints{self.suffix}"
@@ -50,13 +60,21 @@ class Places:
         return is_sound(self.model, ("training.json", "model.json", "model.safetensors"))
 
 
-def resume_history(places: Places) -> None:
-    """Bring the history back to the newest checkpoint; call it before a worker opens the file."""
+def resume_history(places: Places) -> int:
+    """Bring the history back to the newest checkpoint and return its step; call it before a worker opens the file."""
     newest = latest_checkpoint(places.checkpoints)
     if newest is None:
         places.history.unlink(missing_ok=True)
-    else:
-        rewind_history(places.history, load_checkpoint(newest)[1]["global_step"])
+        return 0
+    step = int(load_checkpoint(newest)[1]["global_step"])
+    rewind_history(places.history, step)
+    return step
+
+
+def reached(places: Places) -> int:
+    """The step of the newest checkpoint, from which a resumed run goes on; 0 without one."""
+    newest = latest_checkpoint(places.checkpoints)
+    return 0 if newest is None else int(load_checkpoint(newest)[1]["global_step"])
 
 
 def train(

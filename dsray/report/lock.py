@@ -11,6 +11,7 @@ import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from dsray.base import RequestError
 
@@ -22,16 +23,17 @@ _held: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
 class Lock:
-    """An exclusive `flock` of `folder/.lock`, which names its holder: host and process id.
+    """An exclusive `flock` of a file in `folder`, which names its holder: host and process id.
 
-    certain: False where the file system knows no such locks; a second writer would then go unnoticed.
-    Raises RequestError when another process, or another `Lock` of this one, holds it.
+    name: `.lock` for the whole record. patience_s: how long to wait for a holder that is about to end. certain: False
+    where the file system knows no such locks; a second writer would then go unnoticed. Raises RequestError when another
+    process, or another `Lock` of this one, holds it.
     """
 
-    def __init__(self, folder: Path):
-        self.path = folder / NAME
+    def __init__(self, folder: Path, name: str = NAME, patience_s: float = PATIENCE_S):
+        self.path = folder / name
         self.certain = True
-        self._file = self._taken()
+        self._file = self._taken(patience_s)
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode(), 0)
         _held.add(self)
@@ -43,6 +45,12 @@ class Lock:
                 self.path.unlink()
             self._close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def __del__(self) -> None:
         self._close()
 
@@ -51,8 +59,8 @@ class Lock:
         if file >= 0:
             os.close(file)
 
-    def _taken(self) -> int:
-        deadline = time.monotonic() + PATIENCE_S
+    def _taken(self, patience_s: float) -> int:
+        deadline = time.monotonic() + patience_s
         while True:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
@@ -70,10 +78,10 @@ class Lock:
             time.sleep(0.02)
 
 
-def is_held(folder: Path) -> bool | None:
+def is_held(folder: Path, name: str = NAME) -> bool | None:
     """Whether a living process writes in `folder`; None where that cannot be told."""
     try:
-        file = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError:

@@ -56,15 +56,31 @@ class Progress:
                 self._console.print(f"{name} ...", highlight=False, markup=False)
                 self._shown_at = time.monotonic()
 
-    def line(self, line: Mapping[str, Any]) -> None:
-        """Take in one line of the training history."""
+    def begin(self, training: str) -> None:
+        """A training of this phase begins; its lines are shown once those that began before it are over."""
+        with self._lock:
+            if training not in self._trainings:
+                self._trainings.append(training)
+
+    def end(self, training: str) -> None:
+        """A training is over; the next one, if there is one, is shown from now on."""
+        with self._lock:
+            if training in self._trainings[:1]:
+                self._forget_figures(None)
+            if training in self._trainings:
+                self._trainings.remove(training)
+
+    def line(self, line: Mapping[str, Any], training: str = "") -> None:
+        """Take in one line of the history of a training; "" is the model's own, another name stands in the line."""
         with self._lock:
             if line.get("kind") == "damaged":
                 self._console.print(str(line.get("said")), highlight=False, markup=False, soft_wrap=True)
-            if line.get("kind") == "validation":
-                self._validated(line)
             if words := ending(line):
-                self.say(words)
+                self.say(f"{training}: {words}" if training else words)
+            if self._trainings and training != self._trainings[0]:
+                return
+            if line.get("kind") == "validation":
+                self._validated(line, training)
             if line.get("kind") != "step":
                 return
             self._pace.add(line)
@@ -90,18 +106,29 @@ class Progress:
 
     def words(self) -> str:
         """The line as plain words: stage, step, time left, loss, validation accuracy, epsilon, rows/s."""
-        return "  ".join([self._name or "", *self._figures()])
+        return "  ".join([self._title(), *self._figures()])
 
-    def _validated(self, line: Mapping[str, Any]) -> None:
+    def _title(self) -> str:
+        """The phase, and which training of it where that is not the model's own."""
+        return " ".join(filter(None, [self._name, *self._trainings[:1]]))
+
+    def _validated(self, line: Mapping[str, Any], training: str) -> None:
         """Keep the figures of a validation, and say it once when every row begins to get one and the same answer."""
         only = line.get("one_answer")
         if only is not None and only != self._validation.get("one_answer"):
-            self.say(f'validation at step {line.get("step"):,}: one answer ("{only}") for every row')
+            self.say(
+                f'{training} validation at step {line.get("step"):,}: one answer ("{only}") for every row'.lstrip()
+            )
         self._validation = line
 
     def _reset(self, name: str | None, total: int | None) -> None:
-        self._name, self._total = name, total
+        self._name = name
         self._began = time.monotonic()
+        self._trainings: list[str] = []
+        self._forget_figures(total)
+
+    def _forget_figures(self, total: int | None) -> None:
+        self._total = total
         self._pace = Pace()
         self._step = 0
         self._last = {}
@@ -144,7 +171,7 @@ class _Line:
             frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" if self._unicode else "|/-\\"
             text = Text(no_wrap=True, overflow="ellipsis" if self._unicode else "crop")
             text.append(frames[int(elapsed * 8) % len(frames)] + " ", style="green")
-            text.append(progress._name, style="bold")
+            text.append(progress._title(), style="bold")
             text.append(f"  {_whole(elapsed)}  ")
             if progress._total:
                 text.append_text(self._bar(progress._step / progress._total))

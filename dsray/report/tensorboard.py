@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -25,6 +26,7 @@ class TensorBoardWriter:
     def __init__(self, folder: Path | str):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        self._shown = shown(folder)
         # several writers of one folder (a resumed run) are read together; the usual name would hold the host's
         self.path = folder / f"events.out.tfevents.{int(time.time())}.dsray.{time.time_ns():x}"
         self._file = self.path.open("wb")
@@ -37,6 +39,24 @@ class TensorBoardWriter:
         values = _values(line)
         if isinstance(step, int) and values:
             self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+
+    def catch_up(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Bring the events to `lines`, the history so far: an earlier writer may have shown more of it, or less."""
+        found = [line for line in lines if isinstance(line.get("step"), int)]
+        reached, last = max((line["step"] for line in found), default=0), self._shown
+        if last > reached:
+            self.purge(reached)
+            return
+        if last:
+            self.purge(last - 1)  # of its last step, not every line may have been shown
+        for line in found:
+            if line["step"] >= last:
+                self.add(line)
+
+    def purge(self, step: int) -> None:
+        """Let readers forget events of steps after `step`, which come again: no step is drawn twice."""
+        session = SessionLog(status=SessionLog.START)
+        self._write(Event(wall_time=time.time(), step=step + 1, session_log=session))
 
     def close(self) -> None:
         """Close the file; the writer is finished."""
@@ -51,6 +71,16 @@ class TensorBoardWriter:
     def _write(self, event: Event) -> None:
         self._records.write(event.SerializeToString())
         self._file.flush()
+
+
+def shown(folder: Path) -> int:
+    """The last step of which a folder of events shows anything; 0 where it holds none."""
+    step = 0
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        for event in EventFileLoader(str(path)).Load():
+            start = event.HasField("session_log") and event.session_log.status == SessionLog.START
+            step = min(step, event.step - 1) if start else max(step, event.step)
+    return step
 
 
 def _values(line: Mapping[str, Any]) -> list[Summary.Value]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,19 +17,24 @@ import ray
 import torch
 
 from dsray import interruption
+from dsray.base import RequestError
 from dsray.data import DataConfig, Plan, Prepared
 from dsray.experiment import Experiment
 from dsray.history import LineReader
-from dsray.placement import OnLine, trainings
+from dsray.placement import Watch, trainings
+from dsray.report.lock import is_held
 from dsray.runtime.data import augmented, idle_cpus, prepare
 from dsray.runtime.quiet import train_environment
-from dsray.runtime.train import gpus_of_cluster, train_twin, train_with_ray, uses_gpu
+from dsray.runtime.train import LEAVE_S, gpus_of_cluster, train_twin, train_with_ray, uses_gpu
 from dsray.schema import Schema
 from dsray.sections import ParallelConfig
+from dsray.training import Places, resume_history
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 POLL_S = 0.05
+Found = tuple[int, dict[str, Any] | None]
+"""The hash of a line of a history, and its content; None for a damaged one."""
 
 
 class RayPlacement:
@@ -42,7 +48,7 @@ class RayPlacement:
     def check_device(self, parallel: ParallelConfig) -> None:
         uses_gpu(parallel)
 
-    def train(self, experiment: Experiment, data: Prepared, folder: Path, on_line: OnLine) -> None:
+    def train(self, experiment: Experiment, data: Prepared, folder: Path, watch: Watch) -> None:
         folder = folder.resolve()
         reference = ray.put(data)
         todo = trainings(experiment, data, folder)
@@ -50,26 +56,41 @@ class RayPlacement:
         beside = not gpu or gpus_of_cluster() > experiment.parallel.processes
         if todo:
             threading.Thread(target=_first_batch, args=(reference, experiment, data), daemon=True, name="data").start()
+        followers: list[Follower] = []
         twins: list[ray.ObjectRef] = []
+
+        def follow(places: Places) -> None:
+            _await_the_last(places)
+            resume_history(places)  # before a worker does: what is left of it was shown by an earlier stretch
+            followers.append(Follower(places, watch))
+
+        def poll() -> None:
+            for follower in followers:
+                follower.poll()
+            # a twin that would take a GPU, which a restarted worker needs, waits for the end of the training
+            if beside and any(follower.stepped for follower in followers):
+                start_twin()
 
         def start_twin() -> None:
             """Not before the training's first step: two starts at once would hold each other up."""
-            if not twins:
-                apart = train_twin.options(runtime_env=train_environment(), num_gpus=int(gpu))
-                twins.extend(apart.remote(experiment, [reference], places) for places, twin in todo if twin)
-
-        def seen(line: dict[str, Any]) -> None:
-            if line["kind"] == "step" and beside:  # where it would take a GPU that a restarted worker needs, it waits
-                start_twin()
-            on_line(line)
+            for places, twin in todo:
+                if twin and not twins:
+                    follow(places)
+                    apart = train_twin.options(runtime_env=train_environment(), num_gpus=int(gpu))
+                    twins.append(apart.remote(experiment, [reference], places))
 
         for places, twin in todo:
             if not twin:
-                follower = Follower(places.history, seen)
-                _in_thread(partial(train_with_ray, experiment, reference, places), follower.poll)
-                follower.poll()
+                follow(places)
+                _in_thread(partial(train_with_ray, experiment, reference, places), poll)
+                poll()
+                watch.end(places.training)
         start_twin()
-        _wait(twins)
+        _wait(twins, meanwhile=poll)
+        poll()
+        for places, twin in todo:
+            if twin:
+                watch.end(places.training)
 
     def map(self, work: Callable[..., Result], items: Sequence[Item], *shared: Any) -> list[Result]:
         threads = torch.get_num_threads()
@@ -99,7 +120,9 @@ def _apply(work: Callable[..., Any], item: Any, threads: int, *shared: Any) -> A
     return work(item, *shared)
 
 
-def _wait(tasks: list[ray.ObjectRef], unfinished: int = 0) -> list[ray.ObjectRef]:
+def _wait(
+    tasks: list[ray.ObjectRef], unfinished: int = 0, meanwhile: Callable[[], None] = lambda: None
+) -> list[ray.ObjectRef]:
     """Wait until at most `unfinished` are left and return them; raises what a task raised.
 
     In short pieces, so that Ctrl-C is heard at once.
@@ -107,6 +130,7 @@ def _wait(tasks: list[ray.ObjectRef], unfinished: int = 0) -> list[ray.ObjectRef
     left = tasks
     while len(left) > unfinished:
         interruption.check()
+        meanwhile()
         ready, left = ray.wait(left, timeout=POLL_S)
         for task in ready:
             try:
@@ -136,27 +160,67 @@ def _in_thread(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
         raise errors[0]
 
 
-class Follower:
-    """Hands on each sound line that is appended to a history file, also when a resumed worker cuts it."""
+def _await_the_last(places: Places) -> None:
+    """The worker of a run that was killed outlives it for a moment; two must not write one training."""
+    deadline = time.monotonic() + LEAVE_S
+    while is_held(places.folder, places.lock):
+        interruption.check()
+        if time.monotonic() > deadline:
+            raise RequestError(
+                f"record: a worker of an earlier run still trains in {places.folder}; end it (ray stop), and try again"
+            )
+        time.sleep(POLL_S)
 
-    def __init__(self, path: Path, on_line: OnLine):
-        self.path, self.on_line = path, on_line
+
+class Follower:
+    """Hands on each sound line that is appended to a history, once, also when a resumed worker cuts the file.
+
+    What the file holds at the beginning was handed on before. stepped: whether a step has been handed on.
+    """
+
+    def __init__(self, places: Places, watch: Watch):
+        self.path, self.training, self.watch = places.history, places.training, watch
         self.inode, self.position = 0, 0
         self.reader = LineReader()
+        self.handed: set[int] = set()
+        self.stepped = False
+        found, _ = self._appended()
+        self.handed.update(number for number, _ in found)
+        watch.begin(self.training, _reached(found))
 
     def poll(self) -> None:
         """Hand on what has come since the last call."""
+        found, cut = self._appended()
+        if cut:
+            self.watch.begin(self.training, _reached(takewhile(lambda pair: pair[0] in self.handed, found)))
+        for number, line in found:
+            if number in self.handed:
+                continue
+            self.handed.add(number)
+            if line is not None:
+                self.stepped = self.stepped or line.get("kind") == "step"
+                self.watch.line(self.training, line)
+
+    def _appended(self) -> tuple[list[Found], bool]:
+        """The lines after those read before; or all, and True, where the file was cut or is another one by now."""
         try:
             with self.path.open("rb") as file:
                 opened = os.fstat(file.fileno())  # not of the path, which may name a newer file by now
-                if opened.st_ino != self.inode or opened.st_size < self.position:
-                    self.inode, self.position = opened.st_ino, 0
-                    self.reader = LineReader()
+                cut = self.inode != 0 and (opened.st_ino != self.inode or opened.st_size < self.position)
+                if cut:
+                    self.position, self.reader = 0, LineReader()
+                self.inode = opened.st_ino
                 file.seek(self.position)
                 whole, newline, _ = file.read().rpartition(b"\n")
         except FileNotFoundError:
-            return
-        if newline:
-            self.position += len(whole) + 1
-            for line in self.reader.lines(whole.split(b"\n")):
-                self.on_line(line)
+            return [], False
+        if not newline:
+            return [], cut
+        self.position += len(whole) + 1
+        return [(hash(text), self.reader(text)) for text in whole.split(b"\n")], cut
+
+
+def _reached(lines: Iterable[Found]) -> int:
+    """The step that sound lines have come to."""
+    steps = [line["step"] for _, line in lines if line is not None and isinstance(line.get("step"), int)]
+    return steps[-1] if steps else 0

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from dsray.batch import Batch
 from dsray.data import Plan, to_batch
 from dsray.engine import LocalWorker, TrainState
 from dsray.experiment import Experiment
+from dsray.report.lock import Lock, is_held
 from dsray.runtime.data import augmented, idle_cpus
 from dsray.runtime.entry import train_worker
 from dsray.sections import ParallelConfig
@@ -34,12 +35,16 @@ from dsray.training import Places, resume_history, train
 LEAD_STEPS = 32
 """Steps at the beginning of a stage that do not wait for Ray Data, whose first block takes a second or two."""
 
+LEAVE_S = 60.0
+"""How long a training waits for the worker of a killed run, which ends at the next line that it would write."""
+
 
 class RayWorker(LocalWorker):
     """A worker whose batches come from Ray Data; inside Ray Train its checkpoints are reported too."""
 
     def __init__(self, reference: ray.ObjectRef, experiment: Experiment, *, reports: bool, **rest: Any):
         super().__init__(ray.get(reference), experiment.augment, seed=experiment.seed, **rest)
+        self.record: Path = rest["folder"]
         self.reference, self.augmentation, self.reports = reference, experiment.augment, reports
         processes = experiment.parallel.processes
         self.tasks = max(1, idle_cpus(processes * experiment.train.threads) // processes)
@@ -71,6 +76,8 @@ class RayWorker(LocalWorker):
         return to_batch(whole, self.data.schema).to(self.device)
 
     def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
+        if self.leads and is_held(self.record) is False:
+            raise RunFailure(f"the process that runs {self.record} is gone; its training writes no more")
         super().report(metrics, state)
         if state is None or not self.reports:
             return
@@ -97,21 +104,28 @@ def run_worker(config: dict[str, Any]) -> None:
     places = Places(Path(config["folder"]))
     context = ray.train.get_context()
     process, pieces = context.get_world_rank(), experiment.parallel.pipeline
-    if process == 0:
-        resume_history(places)
-    worker = RayWorker(
-        config["data"][0],
-        experiment,
-        reports=True,
-        device=ray.train.torch.get_device(),
-        rank=process // pieces,
-        size=context.get_world_size() // pieces,
-        leads=process == 0,
-        folder=places.folder,
-        history=places.history.name,
-        checkpoints=places.checkpoints.name,
-    )
-    train(experiment, worker, places=places)
+    leads = process == 0
+    with alone(places) if leads else nullcontext():
+        if leads:
+            resume_history(places)
+        worker = RayWorker(
+            config["data"][0],
+            experiment,
+            reports=True,
+            device=ray.train.torch.get_device(),
+            rank=process // pieces,
+            size=context.get_world_size() // pieces,
+            leads=leads,
+            folder=places.folder,
+            history=places.history.name,
+            checkpoints=places.checkpoints.name,
+        )
+        train(experiment, worker, places=places)
+
+
+def alone(places: Places) -> Lock:
+    """The right to write a training, for as long as a worker that has it lives: the death of the run does not end it."""
+    return Lock(places.folder, places.lock, LEAVE_S)
 
 
 class _Trainer(TorchTrainer):
@@ -157,17 +171,18 @@ def train_with_ray(experiment: Experiment, data: ray.ObjectRef, places: Places) 
 @ray.remote(max_retries=2)
 def train_twin(experiment: Experiment, data: list[ray.ObjectRef], places: Places) -> None:
     """The undefended twin as one task beside the training; it resumes from its own checkpoints."""
-    resume_history(places)
-    worker = RayWorker(
-        data[0],
-        experiment,
-        reports=False,
-        device="cuda" if ray.get_gpu_ids() else "cpu",
-        folder=places.folder,
-        history=places.history.name,
-        checkpoints=places.checkpoints.name,
-    )
-    train(experiment, worker, undefended=True, places=places)
+    with alone(places):
+        resume_history(places)
+        worker = RayWorker(
+            data[0],
+            experiment,
+            reports=False,
+            device="cuda" if ray.get_gpu_ids() else "cpu",
+            folder=places.folder,
+            history=places.history.name,
+            checkpoints=places.checkpoints.name,
+        )
+        train(experiment, worker, undefended=True, places=places)
 
 
 def uses_gpu(parallel: ParallelConfig) -> bool:
@@ -178,7 +193,7 @@ def uses_gpu(parallel: ParallelConfig) -> bool:
     if parallel.device == "cuda" and gpus < needed:
         wanted = "a GPU" if needed == 1 else f"{needed} GPUs"
         raise RequestError(
-            f"parallel.device: cuda needs {wanted} that torch can use; the cluster has {gpus:g}; use auto, in a new record"
+            f"parallel.device: cuda needs {wanted} that torch can use; the cluster has {gpus:g}; use auto"
         )
     return gpus >= needed
 

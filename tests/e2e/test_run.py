@@ -15,6 +15,14 @@ from family import Family
 pytestmark = [pytest.mark.e2e, pytest.mark.ray]
 
 
+def steps_drawn(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return [event.step for event in events.Scalars("train/loss")]
+
+
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
     out = tmp_path_factory.mktemp("local") / "run"
@@ -58,6 +66,8 @@ def test_the_record_is_whole(through_ray):
         "example.json",
     } <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
+    for folder in (out, out / "undefended"):
+        assert steps_drawn(folder) == [1, 20, 40, 60, 61, 80, 90]
     answer = json.loads((out / "answer.json").read_text())["answer"]
     assert 0 < answer["confidence"] <= 1
 
@@ -93,10 +103,12 @@ def test_kill_of_the_worker_and_of_the_job(local, tmp_path):
     family.look()
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
+    run(out, "--resume")  # at once: the worker of the killed run, which outlives it, writes no more
     if not family.gone_within(30):
         family.kill()
-    run(out, "--resume")
     assert metrics(out) == metrics(local)
+    assert steps_drawn(out) == steps_drawn(local)
+    assert steps_drawn(out / "undefended") == steps_drawn(local / "undefended")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -127,6 +139,21 @@ def test_two_processes_learn_what_one_does(tmp_path, processes):
     _, family = run(tmp_path / "two", *short, processes)
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=2e-3)
     assert family.gone_within(3)
+
+
+def test_a_run_that_began_in_one_process_goes_on_in_two(tmp_path):
+    short = ("train.steps=60", "adversarial=null", "compress=null", "train.log_every=10")
+    run(tmp_path / "straight", *short, "--local")
+    out = tmp_path / "run"
+    job = subprocess.Popen(command(out, *short, "--local"), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
+    wait_for(out / "history.jsonl", '"kind": "checkpoint", "step": 40')  # that of step 20 is committed
+    job.kill()
+    job.wait()
+    run(out, *short, "parallel.workers=2", "--resume")
+    assert losses(out) == pytest.approx(losses(tmp_path / "straight"), abs=2e-3)
+    stretches = json.loads((out / "manifest.json").read_text())["stretches"]
+    assert [found["parallel"]["workers"] for found in stretches] == [1, 2]
+    assert stretches[1]["from_step"] in (20, 40, 60)
 
 
 def test_a_changed_experiment_is_not_resumed(local):

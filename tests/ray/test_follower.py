@@ -8,12 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from dsray.training import Places
+
 pytestmark = pytest.mark.ray
 
 
 def lines(first: int, last: int, seconds: float = 1.5) -> str:
     """As a history: a line written again differs in its times, and so in length."""
-    return "".join(json.dumps({"step": i, "time_s": seconds}) + "\n" for i in range(first, last))
+    return "".join(json.dumps({"kind": "step", "step": i, "time_s": seconds}) + "\n" for i in range(first, last))
+
+
+class Seen:
+    def __init__(self):
+        self.seen, self.begun, self.trainings = [], [], set()
+
+    def begin(self, training, step):
+        self.begun.append(step)
+        self.trainings.add(training)
+
+    def line(self, training, line):
+        self.seen.append(line["step"])
 
 
 def replace(path: Path, text: str) -> None:
@@ -26,9 +40,10 @@ def replace(path: Path, text: str) -> None:
 def test_a_file_that_is_cut_while_it_is_opened(tmp_path, monkeypatch, kept):
     from dsray.runtime.placement import Follower
 
-    path, seen = tmp_path / "history.jsonl", []
+    places, watch = Places(tmp_path), Seen()
+    path = places.history
+    follower = Follower(places, watch)
     path.write_text(lines(0, 10))
-    follower = Follower(path, lambda line: seen.append(line["step"]))
     follower.poll()
     opened = Path.open
 
@@ -44,4 +59,21 @@ def test_a_file_that_is_cut_while_it_is_opened(tmp_path, monkeypatch, kept):
     with path.open("a") as file:
         file.write(lines(kept, 20, 12.125))
     follower.poll()
-    assert seen == [*range(10), *range(20)]
+    assert watch.seen == [*range(10), *range(kept, 20)]
+    assert watch.begun == [0, max(0, kept - 1)]
+
+
+def test_what_an_earlier_stretch_has_shown_is_not_handed_on_again(tmp_path):
+    from dsray.runtime.placement import Follower
+
+    places, watch = Places(tmp_path, "-undefended"), Seen()
+    places.history.write_text(lines(0, 10))
+    follower = Follower(places, watch)
+    follower.poll()
+    assert (watch.begun, watch.seen) == ([9], [])
+    replace(places.history, lines(0, 10))  # as the worker does that resumes
+    with places.history.open("a") as file:
+        file.write(lines(10, 12) + '{"kind": "step", "st\xff\n' + lines(12, 13))
+    follower.poll()
+    assert watch.seen == [10, 11, 12]
+    assert set(watch.begun) == {9} and watch.trainings == {"undefended"}

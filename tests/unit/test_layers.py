@@ -19,7 +19,7 @@ LEVELS = {
     2: "engine sections checkpoint",
     3: "experiment report testing training judge placement original rehearsal serving tuning plan checks starters predict doctor console",
     4: "runtime",
-    5: "runner steps verbs sweep writer",
+    5: "runner steps verbs sweep writer watch stopwatch stretches",
     6: "cli __main__",
 }
 LEVEL = {name: level for level, names in LEVELS.items() for name in names.split()}

@@ -19,8 +19,14 @@ def timing(record: Record) -> Section | None:
     rest = [[plain_name(n), _write(n, v)] for n, v in timings.items() if not n.startswith("seconds/")]
     chart = bar_chart("Seconds per phase", bars)
     total = timings.get("seconds_total")
-    lead = "" if total is None else f"{seconds(total)} in all."
+    lead = "" if total is None else f"{seconds(total)} in all{_stretches(record)}."
     return Section("time", "Time", columns(chart, table(["measure", "value"], rest) if rest else None), lead)
+
+
+def _stretches(record: Record) -> str:
+    """How often the run was resumed, and where: seconds are summed over its stretches."""
+    steps = [stretch.get("from_step") for stretch in record.manifest.get("stretches") or []]
+    return f", in {len(steps)} stretches, from step {', '.join(map(str, steps))}" if len(steps) > 1 else ""
 
 
 def _write(name: str, value: float) -> str:

@@ -145,3 +145,27 @@ def test_pace_starts_anew_after_a_resume() -> None:
     pace.add(line(50))
     pace.add(line(20))
     assert pace.rows_per_second is None
+
+
+def test_the_line_says_which_training_it_is_and_shows_one_at_a_time() -> None:
+    file = io.StringIO()
+    with Progress(Console(file=file, width=60), 0.0) as progress:
+        progress.phase("train", 100)
+        progress.begin("")
+        progress.line(line(10))
+        progress.begin("undefended")
+        progress.line(line(5), "undefended")  # beside the other
+        stopped = {"kind": "stage", "step": 6, "stage": "clean", "event": "end", "steps": 6, "reason": "accuracy flat"}
+        progress.line(stopped, "undefended")
+        progress.line(line(20))
+        progress.end("")
+        assert progress.words() == "train undefended"
+        progress.line({**line(40), "total": 50}, "undefended")
+        progress.end("undefended")
+    assert file.getvalue().splitlines() == [
+        "train ...",
+        "train  clean  10/100 steps  loss 0.500",
+        "  undefended: clean stopped at step 6: accuracy flat",
+        "train  clean  20/100 steps  8 s left  loss 0.500  640 rows/s",
+        "train undefended  clean  40/50 steps  loss 0.500",
+    ]

@@ -61,3 +61,24 @@ def test_lines_without_figures_are_left_out_and_the_file_names_no_host(tmp_path:
         assert writer.path.stat().st_size > size  # readable while the run goes on
     assert writer.path.name.startswith("events.out.tfevents.")
     assert socket.gethostname() not in writer.path.name
+
+
+def losses(*steps: int, value: float) -> list[dict[str, object]]:
+    return [{"kind": "step", "step": step, "loss": value} for step in steps]
+
+
+@pytest.mark.parametrize("shown", [(), (5,), (5, 20), (5, 20, 25, 45)], ids="shown up to {}".format)
+def test_a_resumed_run_draws_each_step_once(tmp_path: Path, shown: tuple[int, ...]) -> None:
+    """Its history was kept to the checkpoint of step 20; the run that was killed had shown more of it, or less."""
+    with TensorBoardWriter(tmp_path) as writer:
+        for line in losses(*shown, value=0.0):
+            writer.add(line)
+    with TensorBoardWriter(tmp_path) as writer:
+        writer.catch_up(losses(5, 20, value=0.0))
+        for line in losses(25, 30, 45, value=1.0):
+            writer.add(line)
+        writer.purge(30)  # a worker died and goes on from step 30
+        for line in losses(45, 60, value=2.0):
+            writer.add(line)
+    found = [(s.step, s.value) for s in read(tmp_path).Scalars("train/loss")]
+    assert found == [(5, 0.0), (20, 0.0), (25, 1.0), (30, 1.0), (45, 2.0), (60, 2.0)]
