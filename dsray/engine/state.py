@@ -35,8 +35,8 @@ class TrainState:
     """Model and everything that grows while it learns. Randomness needs no state: it is a function of the step.
 
     stage, step: position in the list of stages and inside the stage. history: validation lines of the current stage,
-    what policies decide on; best: the weights that one of them found best. radius_sum, radius_steps: of the epsilons of
-    all steps of attacked stages, in input-range units. executed: the stages as they really ran. task_accuracy: row i,
+    what policies decide on; best: the weights that one of them found best. mean_radius, radius_steps: of the epsilons
+    of all steps of attacked stages, in input-range units. executed: the stages as they really ran. task_accuracy: row i,
     accuracy on tasks 0..i after task i. optimizer_memory: optimiser tensors of parameters that the current optimiser
     does not hold.
     """
@@ -47,7 +47,7 @@ class TrainState:
     step: int = 0
     global_step: int = 0
     best: Best | None = None
-    radius_sum: float = 0.0
+    mean_radius: float = 0.0
     radius_steps: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     executed: list[dict[str, Any]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class TrainState:
             "stage": self.stage,
             "step": self.step,
             "global_step": self.global_step,
-            "radius_sum": self.radius_sum,
+            "mean_radius": self.mean_radius,
             "radius_steps": self.radius_steps,
             "history": self.history,
             "best": self.best.about() if self.best else None,
@@ -107,7 +107,7 @@ class TrainState:
         memory = plain["memory"]
         self.memory = ReplayMemory(memory["size"], [np.array(t, np.int64) for t in memory["tasks"]])
         self.stage, self.step, self.global_step = plain["stage"], plain["step"], plain["global_step"]
-        self.radius_sum, self.radius_steps = plain["radius_sum"], plain["radius_steps"]
+        self.mean_radius, self.radius_steps = plain["mean_radius"], plain["radius_steps"]
         self.history, self.executed = list(plain["history"]), list(plain["executed"])
         self.task_accuracy = [list(row) for row in plain["task_accuracy"]]
 
@@ -125,12 +125,13 @@ class TrainState:
 
     def add_radius(self, epsilon: float) -> None:
         """Count one step of an attacked stage."""
-        self.radius_sum, self.radius_steps = self.radius_sum + epsilon, self.radius_steps + 1
+        self.radius_steps += 1
+        self.mean_radius += (epsilon - self.mean_radius) / self.radius_steps
 
     @property
     def mean_epsilon(self) -> float | None:
         """Mean epsilon over all steps of attacked stages, as they ran; None where there was none."""
-        return self.radius_sum / self.radius_steps if self.radius_steps else None
+        return self.mean_radius if self.radius_steps else None
 
     def renew_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Use `optimizer`, with the state last kept for each of its parameters (frozen ones stay remembered)."""

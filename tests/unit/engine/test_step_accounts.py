@@ -71,6 +71,7 @@ def test_the_mean_epsilon_is_of_the_steps_that_ran(digits, tmp_path):
     policies = [{"kind": "reach", "value": 0.0}]
     x = experiment({"policies": policies, "validate_every": 1}, epsilon={"kind": "linear", "start": 0.02, "end": 0.1})
     assert trained(x, digits, tmp_path / "stopped") == pytest.approx(0.02)
+    assert trained(experiment(), digits, tmp_path / "constant") == 0.1
     assert trained(x.replace(adversarial=None), digits, tmp_path / "clean") is None
 
 
