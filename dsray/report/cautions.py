@@ -60,18 +60,19 @@ def of_judgement(judgement: Mapping[str, Any]) -> Iterator[str]:
         )
     if still := rows("without_image"):
         yield f"{still:,} {judged} {'has' if still == 1 else 'have'} no image to move and {_are(still)} judged as {_they(still)}"
-    if blind := rows("without_gradient"):
-        yield (
-            f"{blind:,} of {count(rows('climbed'), 'row')} that attacks climbed had no gradient (zero in every pixel): "
-            "only attacks that need none say something of them"
-        )
+    for model, whose in (("", ""), ("_undefended", "undefended model: ")):
+        if blind := rows(f"without_gradient{model}"):
+            yield (
+                f"{whose}{blind:,} of {count(rows(f'climbed{model}'), 'row')} that attacks climbed had no gradient "
+                "(zero in every pixel): only attacks that need none say something of them"
+            )
 
 
 def one_answer(record: Record) -> str | None:
     """`one answer ("ok") for every row`, where that is so."""
     answered = (record.read_json("evaluation.json") or {}).get("answered") or []
     given = [name for name, times in zip(_classes(record), answered, strict=False) if times]
-    return f'one answer ("{given[0]}") for every row' if len(given) == 1 else None
+    return f'one answer ("{given[0]}") for every row' if len(given) == 1 < sum(answered) else None
 
 
 def _rows(record: Record) -> Iterator[Caution]:

@@ -16,6 +16,8 @@ KEPT = (
     "robust_rows_without_image",
     "robust_rows_climbed",
     "robust_rows_without_gradient",
+    "robust_rows_climbed_undefended",
+    "robust_rows_without_gradient_undefended",
 )
 """The figures of a judgement that `metrics.json` holds; see `dsray.steps.attack.attack_step` for what they mean."""
 

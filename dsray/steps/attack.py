@@ -68,8 +68,8 @@ def attack_step(
         "robust_accuracy_known": found.robust_accuracy_known,
         "robust_rows_unknown": int(found.unknown.sum()),
         "robust_rows_without_image": int(found.unmoved.sum()),
-        "robust_rows_climbed": int(found.climbed.sum()),
-        "robust_rows_without_gradient": int(found.blind.sum()),
+        **{f"robust_rows_climbed{name}": int(judged.climbed.sum()) for name, judged in main.items()},
+        **{f"robust_rows_without_gradient{name}": int(judged.blind.sum()) for name, judged in main.items()},
     }
     report["own"] = keep_judgement(record, report, own)
     record.write_json("attack.json", report)

@@ -69,4 +69,8 @@ def test_rows_that_say_little_are_counted_in_the_judgement(digits, model, tmp_pa
     )
     assert said[1:] == ["4 of the 20 judged rows have no image to move and are judged as they stand"]
     blind = {**report, "robust_rows_without_gradient": 2, "robust_rows_climbed": 13}
-    assert list(of_judgement(blind))[2].startswith("2 of 13 rows that attacks climbed had no gradient")
+    blind |= {"robust_rows_without_gradient_undefended": 1, "robust_rows_climbed_undefended": 12}
+    assert [words.partition(" (")[0] for words in list(of_judgement(blind))[2:]] == [
+        "2 of 13 rows that attacks climbed had no gradient",
+        "undefended model: 1 of 12 rows that attacks climbed had no gradient",
+    ]
