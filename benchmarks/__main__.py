@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-NAMES = ("chain",)
+NAMES = {"chain": False, "damage": True}
+"""Whether a benchmark goes on with the rows that its file holds already."""
 
 
 def main() -> None:
@@ -25,7 +26,9 @@ def main() -> None:
             aside.write_text(json.dumps(found, indent=1) + "\n")
             aside.replace(arguments.json)
 
-    found = import_module(f"benchmarks.{arguments.name}").measure(save, quick=arguments.quick)
+    there = arguments.json is not None and arguments.json.exists() and NAMES[arguments.name]
+    earlier = {"earlier": json.loads(arguments.json.read_text())} if there else {}
+    found = import_module(f"benchmarks.{arguments.name}").measure(save, quick=arguments.quick, **earlier)
     print(json.dumps(found, indent=1))
 
 

@@ -20,12 +20,13 @@ def written_line(content: Mapping[str, Any]) -> str:
 class LineReader:
     """Reads the lines of one history in order; `damaged` counts those that were not as they had been written.
 
-    A file that an older version began has lines without a checksum; after the first one that has one, all need it.
+    A history of an older version has no checksums; where one line has one, all need it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Iterable[bytes] = ()) -> None:
+        """known: those lines that can be seen already."""
         self.damaged = 0
-        self._summed = False
+        self.summed = any(_SUMMED.fullmatch(text) for text in known)
 
     def __call__(self, text: bytes) -> dict[str, Any] | None:
         """The content of one line (without its end), or None for a damaged or empty one."""
@@ -45,11 +46,18 @@ class LineReader:
             own = found["content"] + b"}"
             if zlib.crc32(own) != int(found["crc"], 16):
                 return None
-            self._summed, text = True, own
-        elif self._summed:
+            self.summed, text = True, own
+        elif self.summed:
             return None
         try:
             content = json.loads(text)
         except (ValueError, RecursionError):
             return None
         return content if isinstance(content, dict) else None
+
+
+def read_lines(content: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The sound lines of a whole history, and how many were damaged."""
+    texts = content.split(b"\n")
+    reader = LineReader(texts)
+    return list(reader.lines(texts)), reader.damaged

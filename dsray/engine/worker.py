@@ -105,21 +105,23 @@ def rewind_history(path: Path, step: int) -> None:
     """Cut the history after the checkpoint of `step`: what follows will be written again by the resumed run.
 
     Damaged lines before it stay, so that they are counted. Where the checkpoint's own line is damaged, the history is cut
-    before the first line of a later step.
+    before the first line of a later step. Lines of an older version get the checksums that they lack.
     """
     if not path.exists():
         return
-    reader = LineReader()
-    texts = path.read_bytes().split(b"\n")
+    kept: list[bytes] = []
     end = later = None
-    for number, text in enumerate(texts):
+    texts = path.read_bytes().split(b"\n")
+    reader = LineReader(texts)
+    for text in filter(None, texts):
         line = reader(text)
+        kept.append(text + b"\n" if line is None or reader.summed else written_line(line).encode())
         if line is None or not isinstance(line.get("step"), int):
             continue
         if line.get("kind") == "checkpoint" and line["step"] == step:
-            end, later = number + 1, None
+            end, later = len(kept), None
         elif line["step"] > step and later is None:
-            later = number
-    kept = texts[: end if end is not None else later]
+            later = len(kept) - 1
+    kept = kept[: end if end is not None else later]
     with replacing_file(path) as aside:
-        aside.write_bytes(b"".join(text + b"\n" for text in kept if text))
+        aside.write_bytes(b"".join(kept))

@@ -56,7 +56,7 @@ def write_comparison(records: Sequence[Record], out: Path) -> Path:
     foot = f"Made by dsray from {count(len(records), 'record')}."
     for record in records:
         if damaged := record.damaged_lines():
-            foot += f" {count(damaged, 'line')} of the history of {record.name}: damaged, left out."
+            foot += f" Damaged, and left out: at least {count(damaged, 'line')} of the history of {record.name}."
     out = Path(out)
     if out.exists() and not out.is_file():
         raise RequestError(f"out: {out} is {'a folder' if out.is_dir() else 'no plain file'}; give an HTML file")

@@ -16,7 +16,7 @@ import yaml
 
 from dsray.aside import aside_of, clear_leftovers
 from dsray.base import RequestError, nearest
-from dsray.history import LineReader
+from dsray.history import read_lines
 from dsray.report import lock
 from dsray.report.files import read_json, read_text, write_file
 
@@ -216,18 +216,24 @@ class Record:
         return _latest(self._history(name)[0])
 
     def damaged_lines(self, name: str = "history.jsonl") -> int:
-        """How many lines `history` leaves out because they are not as they had been written."""
-        return self._history(name)[1]
+        """How many lines `history` leaves out because they are not as they had been written, as far as that shows.
+
+        The history of a finished training ends with its last checkpoint; one that does not has lost a line at least.
+        """
+        lines, damaged = self._history(name)
+        trained = self.read_json(f"{name.removesuffix('.jsonl').replace('history', 'model')}/training.json")
+        steps = trained.get("steps") if isinstance(trained, dict) else None
+        last: dict[str, Any] = next((line for line in reversed(lines) if line.get("kind") != "damaged"), {})
+        cut = steps is not None and (last.get("kind"), last.get("step")) != ("checkpoint", steps)
+        return damaged or int(cut)
 
     def _history(self, name: str) -> tuple[list[dict[str, Any]], int]:
-        reader = LineReader()
         try:
-            lines = list(reader.lines((self.path / name).read_bytes().split(b"\n")))
+            return read_lines((self.path / name).read_bytes())
         except FileNotFoundError:
             return [], 0
         except OSError as error:
             raise RequestError(f"record: cannot read {self.path / name} ({error.strerror})") from None
-        return lines, reader.damaged
 
     def _begin(self, experiment_yaml: str, manifest: Mapping[str, Any]) -> Self:
         self.write_json("status.json", {"state": "running", "steps": {}, "error": None})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from dsray.base import RequestError
+from dsray.report.files import read_json
 from dsray.sections import ServeConfig
 from dsray.serving.body import Refusal, read_body, read_instances
 from dsray.serving.docs import docs_page
@@ -46,10 +46,11 @@ def build_api(predictor: Predictor, config: ServeConfig, answer: Answering, reco
 
 
 def _example(record: Path | None, predictor: Predictor) -> dict[str, Any]:
-    path = record / "example.json" if record else None
-    if path is not None and path.is_file():
-        return dict(json.loads(path.read_text()))
-    return example_request(predictor.artefact.schema)
+    try:
+        found = read_json(record, "example.json") if record else None
+    except RequestError:  # the documentation shows another one then, and answers are not made from it
+        found = None
+    return found if isinstance(found, dict) else example_request(predictor.artefact.schema)
 
 
 def _add_predict(

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dsray.engine import rewind_history
-from dsray.history import LineReader, written_line
+from dsray.history import LineReader, read_lines, written_line
 from dsray.report import Record
 
 LINES = [{"kind": "step", "step": i, "loss": 1 / (i + 1), "stage": "clean"} for i in range(6)]
@@ -22,24 +22,41 @@ def test_a_line_is_json_with_a_checksum():
 
 @pytest.mark.parametrize("bit", range(8))
 def test_a_flipped_bit_costs_its_line_and_no_other(bit):
-    """In the middle of a file: there is no byte, the line's end included, whose damage changes what is read."""
+    """There is no byte, the lines' ends included, whose damage changes what is read."""
     texts = [written_line(line).encode() for line in LINES[:3]]
-    before, after = len(texts[0]), len(texts[0]) + len(texts[1])
-    for position in range(before, after):
+    ends = [len(b"".join(texts[: i + 1])) - 1 for i in range(3)]
+    for position in range(ends[-1] + 1):
         content = bytearray(b"".join(texts))
         content[position] ^= 1 << bit
-        reader = LineReader()
-        found = list(reader.lines(bytes(content).split(b"\n")))
-        lost = [LINES[0], LINES[2]] if position < after - 1 else [LINES[0]]  # its end: the line and the next are one
-        assert found == lost
-        assert 1 <= reader.damaged <= 2  # a byte that became a line's end makes two
+        found, damaged = read_lines(bytes(content))
+        hit = next(i for i, end in enumerate(ends) if position <= end)
+        lost = {hit, hit + 1} if position == ends[hit] else {hit}  # without its end, it and the next are one
+        assert found == [line for i, line in enumerate(LINES[:3]) if i not in lost]
+        assert 1 <= damaged <= 2  # a byte that became a line's end makes two
 
 
-def test_lines_of_an_older_version_are_read_until_the_first_that_has_a_checksum():
-    old, new = json.dumps(LINES[0]).encode(), written_line(LINES[1])[:-1].encode()
-    reader = LineReader()
-    assert list(reader.lines([old, old, new, old, new])) == [LINES[0], LINES[0], LINES[1], LINES[1]]
-    assert reader.damaged == 1
+def test_a_history_of_an_older_version_is_read_and_gets_checksums_when_it_is_gone_on_with(tmp_path):
+    lines = [{"kind": "step", "step": 1}, {"kind": "checkpoint", "step": 1}, {"kind": "step", "step": 2}]
+    path = tmp_path / "history.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_lines(path.read_bytes()) == (lines, 0)
+    rewind_history(path, 1)
+    assert read_lines(path.read_bytes()) == (lines[:2], 0)
+    with path.open("a") as file:
+        file.write(json.dumps(lines[2]) + "\n")
+    assert read_lines(path.read_bytes()) == (lines[:2], 1)
+
+
+def test_a_history_that_lost_its_end_is_counted(tmp_path):
+    record = Record(tmp_path)
+    record.write_json("model/training.json", {"steps": 2})
+    lines = [{"kind": "step", "step": 2}, {"kind": "checkpoint", "step": 2}, {"kind": "damaged", "step": 2}]
+    for left, damaged in ((3, 0), (2, 0), (1, 1), (0, 1)):
+        (tmp_path / "history.jsonl").write_text("".join(map(written_line, lines[:left])))
+        assert record.damaged_lines() == damaged
+    (tmp_path / "history.jsonl").unlink()
+    assert record.damaged_lines() == 1
+    assert record.damaged_lines("history-undefended.jsonl") == 0
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"[1]", b"3", b"{", b"\0\0\0", b"[" * 100_000])
@@ -81,4 +98,4 @@ def test_the_report_says_what_was_left_out(tmp_path):
     texts = [written_line({**line, "total": 6}) for line in LINES]
     texts[3] = texts[3].replace("loss", "lost")
     (record.path / "history.jsonl").write_text("".join(texts))
-    assert "1 line of the history is damaged and left out." in write_report(record).read_text()
+    assert "At least 1 line of the history is damaged, and left out." in write_report(record).read_text()

@@ -15,8 +15,10 @@ from dsray.report.words import count, sentence
 def training(record: Record) -> Section | None:
     """From `history.jsonl` and `history-undefended.jsonl`."""
     history, twin = record.history(), record.history("history-undefended.jsonl")
+    damaged = record.damaged_lines() + record.damaged_lines("history-undefended.jsonl")
+    lost = f"At least {count(damaged, 'line')} of the history {'is' if damaged == 1 else 'are'} damaged, and left out."
     if not any(line.get("kind") in ("step", "validation") for line in history):
-        return None
+        return Section("training", "Training", columns(), lost) if damaged else None
     body = columns(
         _losses(history, twin), _terms(history), _accuracy(history, twin), _epsilon(history), _rates(history)
     )
@@ -24,10 +26,8 @@ def training(record: Record) -> Section | None:
     last = max((line["step"] for line in history if isinstance(line.get("step"), int)), default=0)
     lead = f"{count(last, 'step')} of the optimiser"
     lead += f" in {count(len(bands), 'stage')}: {', '.join(b.label for b in bands)}." if bands else "."
-    if damaged := record.damaged_lines() + record.damaged_lines("history-undefended.jsonl"):
-        lead += f" {count(damaged, 'line')} of the history {'is' if damaged == 1 else 'are'} damaged and left out."
     endings = [sentence(words) for words in map(ending, history) if words]
-    return Section("training", "Training", body, " ".join([lead, *endings]))
+    return Section("training", "Training", body, " ".join([lead, *endings, *([lost] if damaged else [])]))
 
 
 def _losses(history: History, twin: History) -> Html | None:
