@@ -49,10 +49,11 @@ class Progress:
             self._live = None
 
     def phase(self, name: str, total_steps: int | None = None) -> None:
-        """Begin a phase; `total_steps` when it is counted in steps."""
+        """Begin a phase, or tell how many steps it counts as soon as that is known: `total_steps`."""
         with self._lock:
+            known = name == self._name
             self._reset(name, total_steps)
-            if self._live is None:
+            if self._live is None and not known:
                 self._console.print(f"{name} ...", highlight=False, markup=False)
                 self._shown_at = time.monotonic()
 

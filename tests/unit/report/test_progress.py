@@ -169,3 +169,12 @@ def test_the_line_says_which_training_it_is_and_shows_one_at_a_time() -> None:
         "train  clean  20/100 steps  8 s left  loss 0.500  640 rows/s",
         "train undefended  clean  40/50 steps  loss 0.500",
     ]
+
+
+def test_a_phase_whose_steps_are_known_later_is_told_once() -> None:
+    text = io.StringIO()
+    with Progress(Console(file=text)) as progress:
+        progress.phase("train")
+        progress.phase("train", 10)
+        progress.phase("evaluate")
+    assert text.getvalue().split("\n") == ["train ...", "evaluate ...", ""]
