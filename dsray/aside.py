@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dsray.disk import refusal
+
 ABANDONED_S = 600
 """Seconds without a change after which what nobody holds a lock on is taken for left over."""
 UNLOCKABLE_S = 86_400
@@ -46,7 +48,8 @@ def replacing_file(final: Path) -> Iterator[Path]:
     A block that raises leaves `final` as it was.
     """
     aside = aside_of(final)
-    handle = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    with naming(aside, final):
+        handle = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         lock(handle)
         with naming(aside, final):
@@ -61,13 +64,23 @@ def replacing_file(final: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(aside: Path, final: Path) -> Iterator[None]:
-    """An error of the system names the path that people know instead of the temporary one."""
+    """An error of the system, in whatever words a library has for it, names the path that people know.
+
+    aside: the temporary path that stands for `final` meanwhile, or `final` itself.
+    """
     try:
         yield
-    except OSError as error:
-        if isinstance(error.filename, str | Path):
-            error.filename = str(error.filename).replace(str(aside), str(final))
-        raise
+    except Exception as error:
+        found = error if isinstance(error, OSError) else refusal(error)
+        if found is None:
+            raise
+        if found.filename is None and found.errno is not None:
+            found.filename = str(final)
+        elif isinstance(found.filename, str | Path):
+            found.filename = str(found.filename).replace(str(aside), str(final))
+        if found is error:
+            raise
+        raise found from error
 
 
 def flush(path: Path) -> None:

@@ -187,13 +187,18 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _foreign(error: Exception) -> int:
-    """Errors of the parser keep its exit status 2; anything else is a defect and shows its trace."""
+    """Errors of the parser keep its exit status 2, a disk that takes no more is told; what is left is a defect."""
     show = getattr(error, "show", None)
     if show is not None:
         show()
         return int(getattr(error, "exit_code", 2))
     if type(error).__name__ == "Abort":
         return _interrupted()
+    from dsray.disk import REMEDIES, in_words, refusal
+
+    if (found := refusal(error)) is not None:
+        _say(f"error: {in_words(found, 'disk')}; {REMEDIES[found.errno or 0]}, and try again")
+        return 1
     import traceback
 
     traceback.print_exception(error)
@@ -213,7 +218,9 @@ def _say(line: str) -> None:
 
 def _typed() -> list[str]:
     """The command as typed, with the program's short name."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    name = Path(sys.argv[0]).name
+    program = ["python", "-m", "dsray"] if name in ("__main__.py", "cli.py") else [name]
+    return [*program, *sys.argv[1:]]
 
 
 if __name__ == "__main__":

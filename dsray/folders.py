@@ -24,7 +24,8 @@ def replacing_folder(final: Path) -> Iterator[Path]:
     An older folder there is replaced in one step; a block that raises leaves it as it was.
     """
     aside = aside_of(final)
-    aside.mkdir(parents=True)
+    with naming(aside, final):
+        aside.mkdir(parents=True)
     handle = os.open(aside, os.O_RDONLY)
     try:
         lock(handle)

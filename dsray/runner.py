@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,11 +124,9 @@ class _Run:
         try:
             with self._phase(name):
                 work()
-        except KeyboardInterrupt:
-            self.record.set_step(name, "interrupted")
-            raise
-        except BaseException:
-            self.record.set_step(name, "failed")
+        except BaseException as error:
+            with suppress(OSError):  # of a disk that takes not even this; the error that led here is the one to tell
+                self.record.set_step(name, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             raise
         self.record.set_step(name, "done")
 

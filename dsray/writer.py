@@ -10,10 +10,14 @@ from pathlib import Path
 from rich.console import Console
 
 from dsray import interruption
-from dsray.base import RequestError
+from dsray.base import RequestError, RunFailure
+from dsray.disk import REMEDIES, in_words, refusal
 from dsray.report import Record
 from dsray.report.html import write_report
+from dsray.training import Places, reached
 
+STEPS = ("train", "evaluate", "attack", "compress", "answer")
+"""In the order in which a run does them."""
 _going_on: list[str] = []
 
 
@@ -37,13 +41,17 @@ def resume_command(record_path: Path, command: list[str]) -> list[str]:
 def writing(record: Record, command: list[str], console: Console) -> Iterator[None]:
     """For a verb that adds to a record: nobody else writes it meanwhile. command: the words to repeat the verb."""
     interruption.forget()
-    record.hold()
-    if not record.certain:
-        console.print(f"{record.path}: no locks on this file system; let no other process write this record meanwhile")
     _going_on[:] = [shlex.join(command)] if command else []
     try:
+        record.hold()
+        if not record.certain:
+            console.print(f"{record.path}: no locks on this file system; let no other process write it meanwhile")
         yield
         _going_on.clear()  # not after an error: the command line tells it
+    except Exception as error:
+        if (failure := _told(error, record)) is error:
+            raise
+        raise failure from error
     finally:
         record.release()
 
@@ -69,10 +77,32 @@ def running(
                 record.interrupt()
             raise
         except BaseException as error:
+            failure = _told(error, record)
             if isinstance(error, RequestError) and begun is not None and not begun():
                 record.discard()
             else:
                 with suppress(Exception):  # what was finished is shown; the error itself is told by the caller
-                    record.fail(error)
+                    record.fail(failure)
                     write_report(record)
-            raise
+            if failure is error:
+                raise
+            raise failure from error
+
+
+def _told(error: BaseException, record: Record) -> BaseException:
+    """A disk's refusal as one sentence that says what is kept and how to go on; any other error as it is."""
+    found = refusal(error)
+    if found is None:
+        return error
+    line = going_on()
+    then = f"go on with: {line}" if line else "resume it"
+    return RunFailure(f"{in_words(found, record.path)}; {_kept(record)}; {REMEDIES[found.errno or 0]}, then {then}")
+
+
+def _kept(record: Record) -> str:
+    """What a run that cannot write has in its record."""
+    steps = record.status["steps"]
+    done = [name for name in STEPS if steps.get(name) == "done"]
+    if "train" not in done and (newest := reached(Places(record.path))):
+        done.append(f"the training up to step {newest:,}")
+    return f"kept: {', '.join(done)}" if done else "nothing was finished yet"

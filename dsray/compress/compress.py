@@ -15,6 +15,7 @@ import onnx
 import torch
 from torch import nn
 
+from dsray.aside import naming
 from dsray.base import RunFailure
 from dsray.batch import Batch
 from dsray.compress.artefact import write_artefact
@@ -78,7 +79,7 @@ def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfi
     The ranges of activations come from rows that ran every block, and the gate looks at such answers too: a row that
     is harder than those of calibration goes deeper than they went.
     """
-    with evaluating(model), tempfile.TemporaryDirectory() as scratch:
+    with evaluating(model), tempfile.TemporaryDirectory() as scratch, naming(Path(scratch), Path(scratch).parent):
         graphs = _Graphs(Path(scratch), exits=bool(model.depth.exits))  # type: ignore[union-attr]
         example = rows.test.select(slice(0, 4))  # type: ignore[arg-type]
         export_onnx(model, example, graphs.full)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from dsray.aside import replacing_file
+from dsray.aside import flush, naming, replacing_file
 from dsray.augment import AugmentConfig, augment
 from dsray.batch import Batch
 from dsray.checkpoint import save_checkpoint
@@ -82,6 +82,8 @@ class LocalWorker:
         if self.on_line:
             self.on_line(metrics)
         if state is not None and self.checkpoints and self.leads:
+            if self.log:
+                self.log.flush()
             save_checkpoint(self.checkpoints, state.global_step, *state.state_dict())
 
     def stop_requested(self) -> bool:
@@ -97,8 +99,14 @@ class HistoryFile:
 
     def append(self, line: dict[str, Any]) -> None:
         """Write one line at the end."""
-        with self.path.open("a") as file:
+        with naming(self.path, self.path), self.path.open("a") as file:
             file.write(written_line(line))
+
+    def flush(self) -> None:
+        """Bring the lines to the disk, before the checkpoint that they lead to."""
+        with naming(self.path, self.path):
+            flush(self.path)
+            flush(self.path.parent)
 
 
 def rewind_history(path: Path, step: int) -> None:

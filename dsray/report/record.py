@@ -236,9 +236,14 @@ class Record:
             raise RequestError(f"record: cannot read {self.path / name} ({error.strerror})") from None
 
     def _begin(self, experiment_yaml: str, manifest: Mapping[str, Any]) -> Self:
-        self.write_json("status.json", {"state": "running", "steps": {}, "error": None})
-        self.write_text("experiment.yaml", experiment_yaml)
-        self.write_json("manifest.json", {**manifest, "format": FORMAT})
+        try:
+            self.write_json("status.json", {"state": "running", "steps": {}, "error": None})
+            self.write_text("experiment.yaml", experiment_yaml)
+            self.write_json("manifest.json", {**manifest, "format": FORMAT})
+        except BaseException:
+            shutil.rmtree(self.path, ignore_errors=True)  # half a record is none
+            self.release()
+            raise
         return self
 
     def _figures(self, name: str) -> dict[str, float]:

@@ -13,6 +13,8 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from dsray.aside import naming
+
 _POSITION = {"step", "total", "stage_step", "stage_steps", "rows", "time_s"}
 
 
@@ -69,8 +71,9 @@ class TensorBoardWriter:
         self.close()
 
     def _write(self, event: Event) -> None:
-        self._records.write(event.SerializeToString())
-        self._file.flush()
+        with naming(self.path, self.path):
+            self._records.write(event.SerializeToString())
+            self._file.flush()
 
 
 def shown(folder: Path) -> int:

@@ -24,6 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dsray.base import RequestError, RunFailure
 from dsray.batch import Batch
 from dsray.data import Plan, to_batch
+from dsray.disk import refusal
 from dsray.engine import LocalWorker, TrainState
 from dsray.experiment import Experiment
 from dsray.report.lock import Lock, is_held
@@ -232,14 +233,17 @@ def _own_signals() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def _cause(error: BaseException) -> RequestError | RunFailure:
-    """Our own error out of Ray's wrapping, or a failure with the last line of the worker's trace."""
+def _cause(error: BaseException) -> RequestError | RunFailure | OSError:
+    """Our own error or a disk's out of Ray's wrapping, or a failure with the last line of the worker's trace."""
     failures = getattr(error, "worker_failures", {}) or {}
     for failure in failures.values():
         cause = getattr(failure, "cause", None) or failure
         for found in (failure, cause, failure.__cause__):
             if isinstance(found, RequestError | RunFailure):
                 return found
+    for failed in (*failures.values(), error):
+        if (refused := refusal(getattr(failed, "cause", None) or failed)) is not None:
+            return refused
     text = str(next(iter(failures.values()), error)).strip().splitlines()
     return RunFailure(
         f"training failed: {text[-1] if text else type(error).__name__}; --resume goes on from the last checkpoint"

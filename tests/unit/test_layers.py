@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "dsray"
 LEVELS = {
-    0: "base batch noise schedules schema protocols overrides folders aside sums history interruption modes",
+    0: "base batch noise schedules schema protocols overrides folders aside sums history interruption disk modes",
     1: "models augment attacks optim learning parallel compress data",
     2: "engine sections checkpoint",
     3: "experiment report testing training judge placement original rehearsal serving tuning plan checks starters predict doctor console",
