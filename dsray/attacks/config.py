@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dsray.base import Plugin
-from dsray.protocols import Attack
+from dsray.protocols import Attack, RowLoss
 
 
 class AttackConfig(Plugin):
@@ -20,6 +20,11 @@ class AttackConfig(Plugin):
     def starts_clean(self) -> bool:
         """Whether the first gradient is taken at the clean image, where a divergence from its answer has none."""
         return False
+
+    @property
+    def in_training(self) -> RowLoss | None:
+        """What it climbs when a model is trained under it, None for its own loss."""
+        return None
 
     def build(self) -> Attack:
         """The attack, to be run by `dsray.attacks.perturb`."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from dsray.attacks.ball import IMAGE, project_linf
 from dsray.attacks.config import AttackConfig
 from dsray.attacks.gradient import image_gradient
-from dsray.attacks.losses import LOSSES, LossName
+from dsray.attacks.losses import IN_TRAINING, LOSSES, LossName
 from dsray.batch import Batch
 from dsray.protocols import Attack, Classifier, RowLoss
 
@@ -27,6 +27,10 @@ class FgsmConfig(AttackConfig):
     @property
     def starts_clean(self) -> bool:
         return True
+
+    @property
+    def in_training(self) -> RowLoss | None:
+        return IN_TRAINING[self.loss]
 
     def build(self) -> Attack:
         return Fgsm(LOSSES[self.loss])

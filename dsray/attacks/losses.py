@@ -55,4 +55,8 @@ def fallen(logits: Tensor, target: Tensor) -> Tensor:
     return (logits.argmax(1) != target) | torch.isnan(logits).any(1)
 
 
+IN_TRAINING: dict[LossName, RowLoss] = {"cross_entropy": cross_entropy, "margin": margin}
+"""Training minimises cross-entropy at the scale of its own logits, and its attacks climb what it minimises (Madry et al.
+2018). A row that the model is so certain of that its gradient vanishes teaches nothing in either form."""
+
 LOSSES: dict[LossName, RowLoss] = {"cross_entropy": scaled_cross_entropy, "margin": margin}

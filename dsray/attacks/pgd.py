@@ -11,7 +11,7 @@ from torch import Tensor
 from dsray.attacks.ball import IMAGE, project_linf, random_start
 from dsray.attacks.config import AttackConfig
 from dsray.attacks.gradient import image_gradient
-from dsray.attacks.losses import LOSSES, LossName, fallen
+from dsray.attacks.losses import IN_TRAINING, LOSSES, LossName, fallen
 from dsray.batch import Batch
 from dsray.noise import key_of
 from dsray.protocols import Attack, Classifier, RowLoss
@@ -54,6 +54,10 @@ class PgdConfig(AttackConfig):
     @property
     def starts_clean(self) -> bool:
         return not self.random_start
+
+    @property
+    def in_training(self) -> RowLoss | None:
+        return IN_TRAINING[self.loss]
 
     def build(self) -> Attack:
         return Pgd(self)

@@ -67,11 +67,12 @@ class Regime:
 
     def _perturbation(self, model: nn.Module, step: int, rows: Tensor) -> Perturbation:
         seed = key_of(self.seed, "perturb", self.stage.name)
+        own = self.stage.perturb.attack.in_training if self.stage.perturb else None
 
         def perturbed(epsilon: float, batch: Batch, clean: Tensor | None) -> Batch:
             if epsilon == 0 or self.attack is None or len(rows) == 0:
                 return batch
-            loss = None if clean is None else divergence(clean[rows])
+            loss = own if clean is None else divergence(clean[rows])
             moved = perturb(self.attack, model, batch.select(rows), epsilon, loss=loss, seed=seed)
             return batch.with_input("image", batch.inputs["image"].index_copy(0, rows, moved.inputs["image"]))
 

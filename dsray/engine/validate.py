@@ -23,8 +23,8 @@ def validation_line(model: nn.Module, worker: Worker, execution: Execution) -> d
     accuracy: of all of them; `rows_unknown` are of a class that the training rows do not have and count as wrong.
     accuracy_known, balanced_accuracy (mean recall of the classes that occur) and loss: of the others. uneven: whether
     accuracy alone says little, see `dsray.data.uneven`. classes_answered: how many different classes are given as an
-    answer; where it is one for several rows, `one_answer` names it. skip_rate, expert_load, blocks_run: of all rows. A worker may have no
-    row at all.
+    answer; where it is one for several rows, `one_answer` names it. skip_rate, expert_load, blocks_run: of all rows. A
+    worker may have no row at all.
     """
     data = worker.data
     rows = labelled(data, data.splits["validation"])[worker.rank :: worker.size]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dsray.attacks import FgsmConfig, cross_entropy, margin, perturb
 from dsray.base import RequestError
 from dsray.checkpoint import checkpoints, latest_checkpoint
 from dsray.data import Plan, to_batch
@@ -266,3 +267,20 @@ def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits):
     still = [i for i in range(32) if torch.equal(moved[i], batch.inputs["image"][i])]
     assert torch.allclose(moved[[i for i in range(32) if i not in still]], expected, atol=1e-6)
     assert len(still) == 16
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
+def test_training_attacks_climb_the_loss_at_the_logits_own_scale(digits, loss):
+    """What training minimises; to judge, the same attack climbs logits of one scale."""
+    attack = FgsmConfig(loss=loss)
+    x = experiment(adversarial={"stages": [{**ADVERSARIAL["stages"][0], "epsilon": 0.1, "attack": attack}]})
+    torch.manual_seed(0)
+    state = TrainState(x.model.build(digits.schema))
+    regime = Regime(x.stages(digits)[-1], state, 0)
+    batch = to_batch(digits.gather(digits.splits["train"][:32]), digits.schema)
+    trained = regime.context(state, batch, state.model).adversarial_batch.inputs["image"]
+    climbed = {"cross_entropy": cross_entropy, "margin": margin}[loss]
+    expected = perturb(attack.build(), state.model, batch, 0.1, loss=climbed).inputs["image"]
+    assert torch.equal(trained, expected)
+    judged = perturb(attack.build(), state.model, batch, 0.1).inputs["image"]
+    assert torch.equal(judged, expected) == (loss == "margin")
