@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from rich.table import Table
+
+from dsray.folders import can_exchange
 
 PACKAGES = ("dsray", "ray", "torch", "pyarrow", "numpy", "onnx", "onnxruntime", "optuna", "pydantic", "foolbox")
 
@@ -21,6 +24,7 @@ def report() -> Table:
         "/dev/shm free",
         f"{shutil.disk_usage('/dev/shm').free / 2**30:.1f} GiB" if os.path.isdir("/dev/shm") else "none",
     )
+    table.add_row("folders", _folders())
     for name, check in (("GPU", _gpu), ("grouped product", _grouped), ("gloo", _gloo), ("int8 instructions", _vnni)):
         table.add_row(name, check())
     return table
@@ -31,6 +35,20 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
+
+
+def _folders() -> str:
+    """How a folder is replaced where records are made."""
+    where = Path("runs") if Path("runs").is_dir() else Path()
+    try:
+        whole = can_exchange(where)
+    except OSError as error:
+        return f"cannot write in {where.absolute()} ({error.strerror})"
+    return (
+        "replaced in one step"
+        if whole
+        else (f"replaced in two renames in {where.absolute()}: for a moment there is none, and a reader may miss it")
+    )
 
 
 def _gpu() -> str:

@@ -76,6 +76,16 @@ def test_there_is_never_a_moment_without_a_folder(tmp_path):
     assert (final / "content").read_text() == "299"
 
 
+def test_doctor_says_how_folders_are_replaced(tmp_path, monkeypatch):
+    from dsray.doctor import _folders
+
+    monkeypatch.chdir(tmp_path)
+    assert _folders() == "replaced in one step"
+    monkeypatch.setattr(dsray.folders, "exchange", lambda *_: False)
+    assert _folders().startswith(f"replaced in two renames in {tmp_path}: for a moment there is none")
+    assert names(tmp_path) == []
+
+
 def test_an_exchange_needs_both(tmp_path):
     with pytest.raises(FileNotFoundError):
         exchange(folder(tmp_path / "one", ""), tmp_path / "other")
