@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from dsray.attacks.ball import IMAGE
 from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.epsilon import check_epsilon
-from dsray.attacks.judgeable import check_images, check_judged, check_logits
+from dsray.attacks.judgeable import check_images, check_judged, check_labels, check_logits
 from dsray.attacks.losses import fallen
 from dsray.attacks.pgd import PgdConfig
 from dsray.attacks.random_search import RandomSearchConfig
@@ -75,20 +76,23 @@ def robust_accuracy(
 
     images: (n, channel, height, width) in [0, 1]. labels: (n,) int64. epsilon: L-inf radius in input-range units.
     attacks: PGD-20 and random search unless given. The model is judged in the mode it is in; call `.eval()` first.
-    Raises RequestError as `evaluate_attacks` does, and for an epsilon of 0, which leaves nothing to attack.
+    Raises RequestError as `evaluate_attacks` does, and for an epsilon of 0, which leaves nothing to attack. Warns of rows
+    without a gradient, which `evaluate_attacks` counts.
     """
     if check_epsilon(epsilon) == 0:
         raise RequestError("epsilon: must be more than 0, e.g. 8/255 = 0.0314; at 0 it is the clean accuracy")
-    if len(images) != len(labels):
-        raise RequestError(f"labels: one for each image; got {len(labels)} for {len(images)} images")
-    if len(labels) and int(labels.min()) < 0:
-        raise RequestError(f"labels: must be known for every image, 0 or more; got {int(labels.min())}")
+    check_labels(labels, images)
     rows = torch.arange(len(labels), device=labels.device)
-    whole = Batch({IMAGE: images}, labels, rows, torch.zeros_like(rows))
+    whole = Batch({IMAGE: images}, labels.long(), rows, torch.zeros_like(rows))
     parts = [whole.select(rows[i : i + batch_size]) for i in range(0, len(labels), batch_size)]
-    return evaluate_attacks(
-        model, parts, DEFAULT_ATTACKS if attacks is None else attacks, epsilon, seed
-    ).robust_accuracy
+    found = evaluate_attacks(model, parts, DEFAULT_ATTACKS if attacks is None else attacks, epsilon, seed)
+    if blind := int(found.blind.sum()):
+        warnings.warn(
+            f"{blind} of {int(found.climbed.sum())} rows that attacks climbed had no gradient (zero in every pixel): the "
+            "robust accuracy is too high unless attacks that need none would have found what there is",
+            stacklevel=2,
+        )
+    return found.robust_accuracy
 
 
 def judge_batch(

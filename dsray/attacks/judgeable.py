@@ -21,8 +21,21 @@ def check_images(image: Tensor) -> None:
         raise RequestError(f"images: must lie in [0, 1]; got {low:g} to {high:g}; divide 8-bit pixels by 255")
 
 
+def check_labels(labels: Tensor, images: Tensor) -> None:
+    """There is a whole number, 0 or more, for each image."""
+    if labels.ndim != 1 or len(labels) != len(images):
+        shape = len(labels) if labels.ndim == 1 else f"shape {tuple(labels.shape)}"
+        raise RequestError(f"labels: one for each image; got {shape} for {len(images)} images")
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise RequestError(f"labels: must be whole numbers; got {labels.dtype}; give the class of each image as int64")
+    if len(labels) and int(labels.min()) < 0:
+        raise RequestError(f"labels: must be known for every image, 0 or more; got {int(labels.min())}")
+
+
 def check_logits(logits: Tensor, target: Tensor) -> None:
     """The model's answers on the clean rows are finite logits of at least two classes, which the targets belong to."""
+    if not isinstance(logits, Tensor):
+        raise RequestError(f"model: gives a {type(logits).__name__}; needs a tensor of logits, (rows, classes)")
     rows, shape = len(target), tuple(logits.shape)
     if shape in ((rows,), (rows, 1)):
         raise RequestError(

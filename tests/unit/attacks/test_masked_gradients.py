@@ -70,6 +70,22 @@ def test_larger_and_smaller_logits_give_the_same_robust_accuracy(classes, factor
     assert scaled == pytest.approx(own, abs=0.01)  # one row of 120, by rounding
 
 
+@pytest.mark.parametrize("value", [-1e4, -1e9, torch.finfo(torch.float32).min])
+@pytest.mark.parametrize("masked", [1, 6])
+@pytest.mark.parametrize(
+    "attacks", [[FgsmConfig()], [PGD], [PgdConfig(steps=5, restarts=2)]], ids=["fgsm", "pgd", "x2"]
+)
+def test_classes_that_a_model_masks_are_no_defence(value, masked, attacks):
+    net, images, labels = learnt(5)
+
+    def with_masked(z):
+        return F.pad(z, (0, masked), value=value)
+
+    own = robust_accuracy(net, images, labels, epsilon=0.08, attacks=attacks)
+    found = robust_accuracy(Of(net, with_masked), images, labels, epsilon=0.08, attacks=attacks)
+    assert 0.05 < own < 0.9 and found == pytest.approx(own, abs=0.01)
+
+
 def test_a_linear_model_of_any_certainty_gets_its_exact_robust_accuracy():
     """Right by a margin m, it falls at epsilon = m / |w|_1 and not before."""
     torch.manual_seed(1)
@@ -117,6 +133,7 @@ def test_the_loss_points_where_cross_entropy_points_and_does_not_vanish():
         (lambda z: z[:60], r"model: gives \(60, 2\) for 120 rows"),
         (lambda z: z.argmax(1, keepdim=True) * torch.arange(2), "model: gives torch.int64; needs logits"),
         (lambda z: z.where(z > z.median(), torch.inf), "model: gives logits that are not finite on .* of 120 rows"),
+        (lambda z: {"logits": z}, r"model: gives a dict; needs a tensor of logits, \(rows, classes\)"),
         (lambda z: z * torch.nan, "model: gives logits that are not finite on 120 of 120 rows"),
     ],
 )
@@ -161,6 +178,8 @@ def test_a_model_without_any_gradient_is_refused_unless_a_search_judges_it():
             robust_accuracy(stairs, images, labels, epsilon=0.08, attacks=attacks)
     found = evaluate_attacks(stairs, [batch_of(images, labels)], [PGD, SEARCH], 0.08)
     assert found.blind.sum() == found.climbed.sum() == found.clean_correct.sum() > 100
+    with pytest.warns(UserWarning, match=rf"{found.blind.sum()} of {found.climbed.sum()} rows .* had no gradient"):
+        robust_accuracy(stairs, images, labels, epsilon=0.08, attacks=[PGD, SEARCH])
     seen = robust_accuracy(net, images, labels, epsilon=0.08, attacks=[SEARCH])
     assert found.robust_accuracy == pytest.approx(seen, abs=0.1) and found.robust_accuracy < found.clean_accuracy - 0.1
 

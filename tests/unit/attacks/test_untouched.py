@@ -80,6 +80,8 @@ def test_judging_keeps_batch_statistics(model, batch):
         (lambda x: x[:5], lambda y: y, "labels: one for each image; got 24 for 5 images"),
         (lambda x: x, lambda y: y - 1, "labels: must be known for every image, 0 or more; got -1"),
         (lambda x: x, lambda y: y + 1, "labels: must lie in 0 to 3, since the model gives 4 columns; got 4"),
+        (lambda x: x, lambda y: y.float(), "labels: must be whole numbers; got torch.float32"),
+        (lambda x: x, lambda y: y[:, None], r"labels: one for each image; got shape \(24, 1\) for 24 images"),
         (lambda x: x[:0], lambda y: y[:0], "batches: hold no rows"),
     ],
     ids=[
@@ -90,6 +92,8 @@ def test_judging_keeps_batch_statistics(model, batch):
         "fewer images",
         "unknown label",
         "label without a column",
+        "fractions as labels",
+        "column of labels",
         "no rows",
     ],
 )
