@@ -46,13 +46,24 @@ def check_contents(record: Record, config: DataConfig) -> None:
         raise RequestError(
             f"record: {record.path} was made by dsray {made}, which did not note what its rows hold; use that version"
         )
-    found = contents_of(config)
+    found = _found(record, config)
     for name in [*noted, *found]:
         if noted.get(name) != found.get(name):
             what = "is new" if name not in noted else "is not there any more" if name not in found else "has changed"
             raise RequestError(
                 f"data.source: {name} {what} since {record.path} was made; restore it, or make a new record"
             )
+
+
+def _found(record: Record, config: DataConfig) -> dict[str, str]:
+    """What the source holds now; where that cannot be read, the sentence says from where its paths are meant."""
+    try:
+        return contents_of(config)
+    except RequestError as error:
+        raise RequestError(
+            f"{error}; {record.path} was made from it: put it back, or, where the record was copied away from its rows, "
+            "call from the folder in which it was made"
+        ) from None
 
 
 def note_contents(record: Record, config: DataConfig) -> None:

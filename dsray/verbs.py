@@ -52,13 +52,14 @@ def attack_run(
         write_report(record)
     console.print(
         f"robust accuracy {100 * report['robust_accuracy']:.1f} % at epsilon {judge.epsilon:g} on {report['rows']} test "
-        f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %"
+        f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %",
+        soft_wrap=True,
     )
     for said in of_judgement(report):
         console.print(sentence(said), soft_wrap=True, highlight=False)
     if not report["own"]:
         kept = "keeps the judgement that the experiment names" if own else "has none: the experiment names no judgement"
-        console.print(f"kept in judgements.json; metrics.json {kept}")
+        console.print(f"kept in judgements.json; metrics.json {kept}", soft_wrap=True)
 
 
 def compress_run(
@@ -80,7 +81,8 @@ def compress_run(
     for rows, said in lines(report):
         console.print(f"{rows}: {said}", soft_wrap=True, highlight=False)
     console.print(
-        f"{report['size_bytes_int8'] / 1000:,.0f} kB ({report['size_ratio']:.2f} of fp32), in {record.path / 'compressed'}"
+        f"{report['size_bytes_int8'] / 1000:,.0f} kB ({report['size_ratio']:.2f} of fp32), in {record.path / 'compressed'}",
+        soft_wrap=True,
     )
     if not own:
         kept = (
@@ -88,7 +90,7 @@ def compress_run(
             if original.compress
             else "has none: the experiment names no compression"
         )
-        console.print(f"the artefact's figures are in its report.json; metrics.json {kept}")
+        console.print(f"the artefact's figures are in its report.json; metrics.json {kept}", soft_wrap=True)
 
 
 def serve_run(run: Path, *, host: str | None, port: int | None, console: Console) -> None:

@@ -18,8 +18,10 @@ _MOST = 10_000
 
 
 def as_names(column: pa.ChunkedArray) -> pa.Array:
-    """The values of a label column as text; null stays null."""
+    """The values of a label column as text; null stays null, and -0.0 is 0."""
     values = column.combine_chunks()
+    if pa.types.is_floating(values.type):
+        values = pc.add(values.cast(pa.float64()), 0.0)
     return values.cast(pa.string())
 
 

@@ -99,11 +99,16 @@ def parquet_files(path: Path, field: str) -> list[Path]:
 def _plain(table: pa.Table) -> pa.Table:
     """Dictionaries and views written out, which few functions of Arrow read."""
     for i, field in enumerate(table.schema):
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        kind = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
-        if kind != field.type:
+        if (kind := _plain_type(field.type)) != field.type:
             table = table.set_column(i, field.name, table.column(i).cast(kind))
     return table
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain_type(field.type)) for field in kind])
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
 
 
 def read_parquet(path: Path, field: str) -> pa.Table:
@@ -129,12 +134,12 @@ def _named_files(file: Path, column: str) -> Iterator[Path]:
     try:
         opened = pq.ParquetFile(file)
         place = opened.schema_arrow.get_field_index(column)
-        if place < 0 or not names_files(opened.schema_arrow.field(place).type):
+        if place < 0 or not names_files(_plain_type(opened.schema_arrow.field(place).type)):
             return
         if all(_holds_all(opened.metadata.row_group(i), column) for i in range(opened.num_row_groups)):
             return
         for batch in opened.iter_batches(columns=[column]):
-            table = located(pa.table([batch.column(column)], [column]), file.parent)
+            table = located(_plain(pa.table([batch.column(column)], [column])), file.parent)
             yield from map(Path, named_in(table.column(0)).drop_null().to_pylist())
     except (pa.ArrowInvalid, OSError):
         return

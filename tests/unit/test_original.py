@@ -92,6 +92,17 @@ def test_relative_paths_are_those_of_where_the_record_was_made(home, tmp_path_fa
     assert verb("compress", str(elsewhere / "run")) == 2  # of other rows than those that stand there now
 
 
+def test_a_record_that_was_copied_away_from_its_rows_says_how_to_find_them(home, tmp_path_factory, monkeypatch, capsys):
+    alone = tmp_path_factory.mktemp("alone")
+    shutil.copytree(home / "run", alone / "run")
+    monkeypatch.chdir(alone)
+    assert verb("compress", "run") == 2
+    said = capsys.readouterr().err
+    assert "'rows/train.parquet' does not exist" in said and "call from the folder in which it was made" in said
+    monkeypatch.chdir(home)
+    assert verb("compress", str(alone / "run")) == 0
+
+
 def test_a_record_that_moved_with_its_rows_is_found(home, tmp_path_factory):
     moved = tmp_path_factory.mktemp("new") / "home"
     shutil.copytree(home, moved, symlinks=True)

@@ -45,6 +45,22 @@ def test_files_beside_the_parquet_file_are_the_same_as_their_bytes(small, named,
         assert np.array_equal(found.columns[name], values), name
 
 
+@pytest.mark.parametrize("words", [pa.dictionary(pa.int32(), pa.string()), pa.large_string()], ids=str)
+def test_names_of_files_may_be_stored_in_any_way_that_holds_text(named, words):
+    before = prepare(DataConfig.model_validate(named))
+    for split in ("train", "test"):
+        table = pq.read_table(named["source"][split])
+        held = table["picture"].combine_chunks()
+        parts = [held.field("bytes"), held.field("path").cast(words)]
+        column = pa.StructArray.from_arrays(parts, names=["bytes", "path"])
+        pq.write_table(table.set_column(0, "picture", column), named["source"][split])
+    config = DataConfig.model_validate(named)
+    after = prepare(config)
+    assert [found["image"]["missing"] for found in after.counts.values()] == [0, 0, 0]
+    assert np.array_equal(after.columns["image"], before.columns["image"])
+    assert any("train-1.png" in str(file) for file in config.source.named_files("picture"))
+
+
 def test_a_path_is_looked_for_beside_the_file_and_then_where_the_command_runs(named, png, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

@@ -215,6 +215,14 @@ def test_groups_and_labels_of_types_without_an_order(small):
         prepare(DataConfig.model_validate(small))
 
 
+def test_minus_zero_is_the_class_zero(small):
+    for split in ("train", "test"):
+        numbers = pa.array([0.0 if split == "train" else -0.0, 1.0] * 50)
+        rewrite(small, split, lambda t, n=numbers: t.drop_columns("class").append_column("class", n[: len(t)]))
+    data = prepare(DataConfig.model_validate(small))
+    assert data.schema.classes == ("0", "1") and data.counts["test"]["label"] == {"missing": 0, "unknown": 0}
+
+
 def test_half_floats_and_words_that_read_as_numbers():
     half = pa.chunked_array([pa.array(np.array([1, 0], np.float16))])
     assert class_names(half, "y") == ("0", "1")
