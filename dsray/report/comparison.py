@@ -17,6 +17,7 @@ from dsray.report.words import count, number, percent, seconds
 
 _OWN = ("name", "seed")
 """Top-level keys that may differ between runs of one experiment."""
+_UNFINISHED = {"running": "is still running", "interrupted": "was interrupted", "failed": "failed"}
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,29 @@ class Comparison:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A sentence for each run that was given and is in no column, or whose accuracies are of other rows."""
+        """A sentence for each run that was given and is in no column, is not finished, or has accuracies of other rows."""
         left = tuple(
             f"{old.path} is left out: {new.path} is the same experiment with the same seed, and a seed counts once"
             for old, new in self.left_out
         )
         records = [record for group in self.groups for record in group.records]
-        return left + tuple(
-            f"{record.path} was made by an earlier version: its accuracies are of the {count(known, 'test row')} of known "
-            f"class, and {percent(record.metrics['test_accuracy'])} would be "
-            f"{percent(record.metrics['test_accuracy'] * known / rows)} of all {rows:,}"
-            for record in records
-            if (of := of_known_alone(record))
-            for known, rows in [of]
+        states = [(record, record.status["state"]) for record in records]
+        unfinished = tuple(
+            f"{record.path} {_UNFINISHED[state]}: its figures are those of the steps that were finished"
+            for record, state in states
+            if state in _UNFINISHED
+        )
+        return (
+            left
+            + unfinished
+            + tuple(
+                f"{record.path} was made by an earlier version: its accuracies are of the {count(known, 'test row')} of known "
+                f"class, and {percent(record.metrics['test_accuracy'])} would be "
+                f"{percent(record.metrics['test_accuracy'] * known / rows)} of all {rows:,}"
+                for record in records
+                if (of := of_known_alone(record))
+                for known, rows in [of]
+            )
         )
 
 

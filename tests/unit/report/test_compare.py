@@ -172,3 +172,15 @@ def test_accuracies_of_known_rows_alone_are_told_apart(construct_record: Callabl
         f"{old.path} was made by an earlier version: its accuracies are of the 1,000 test rows of known class, and 90.0 % "
         "would be 83.3 % of all 1,080",
     )
+
+
+def test_a_run_that_is_not_finished_is_named(construct_record: Construct) -> None:
+    """One whose process died without a word too."""
+    done, dead, failed = (construct_record(epsilon=e) for e in (0.01, 0.02, 0.03))
+    dead.resume()
+    dead.release()
+    failed.fail("worker lost")
+    assert compare([done, Record.open(dead.path), failed]).notes == (
+        f"{dead.path} was interrupted: its figures are those of the steps that were finished",
+        f"{failed.path} failed: its figures are those of the steps that were finished",
+    )
