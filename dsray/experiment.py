@@ -172,6 +172,10 @@ def read_tree(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         raise RequestError(f"experiment: {path}{line} is not valid YAML") from None
+    except ValueError as error:  # a date or a number that is none
+        raise RequestError(f"experiment: {path} is not valid YAML ({error})") from None
+    except RecursionError:
+        raise RequestError(f"experiment: {path} is not valid YAML (it nests too deeply)") from None
     if not isinstance(tree, dict):
         raise RequestError(f"experiment: {path} must hold a mapping of sections")
     base = tree.pop("extends", None)

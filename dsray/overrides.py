@@ -21,7 +21,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise RequestError(f"override: '{text}' is not key=value; write for example train.epochs=3")
     try:
         return path.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise RequestError(f"{path.strip()}: '{value}' is not valid YAML") from None
 
 

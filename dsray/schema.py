@@ -15,16 +15,16 @@ class ImageSpec(Config):
 
     column: str = Field(description="column of the source that holds the encoded image")
     channels: int = Field(ge=1, le=4)
-    height: int = Field(ge=1, description="pixels")
-    width: int = Field(ge=1, description="pixels")
+    height: int = Field(ge=1, le=4096, description="pixels")
+    width: int = Field(ge=1, le=4096, description="pixels")
 
 
 class TextSpec(Config):
     """A text modality: (length,) int64 token ids, 0 is padding and 1 is unknown."""
 
     column: str = Field(description="column of the source that holds the text")
-    length: int = Field(ge=1, description="tokens; longer texts are cut, shorter ones padded")
-    vocabulary: int = Field(ge=2, description="number of token ids")
+    length: int = Field(ge=1, le=4096, description="tokens; longer texts are cut, shorter ones padded")
+    vocabulary: int = Field(ge=2, le=65536, description="number of token ids")
     tokenizer: str = Field(description="the byte-pair tokeniser as JSON (Hugging Face tokenizers format)")
 
 

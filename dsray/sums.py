@@ -91,7 +91,7 @@ def compare(folder: Path, files: Any, needed: Iterable[str]) -> None:
         raise Damaged("the list of its files is none")
     for name in (*needed, *files):
         if not is_plain_name(name):
-            raise Damaged(f"{name!r} names no file inside the folder")
+            raise Damaged(f"{name[:80]!r} names no file inside the folder")
         if name not in files:
             raise Damaged(f"{name} is not in the list of its files")
         path = folder / name
@@ -101,7 +101,8 @@ def compare(folder: Path, files: Any, needed: Iterable[str]) -> None:
 
 def is_plain_name(name: str) -> bool:
     """Whether a name leads to a file of the folder itself and nowhere else."""
-    return name not in ("", ".", "..") and not {"/", "\\", "\0", ":"} & set(name)
+    short = name.isprintable() and len(name.encode()) <= 255
+    return short and name not in ("", ".", "..") and not {"/", "\\", ":"} & set(name)
 
 
 def _check_depth(content: Any) -> None:

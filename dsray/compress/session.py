@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from dsray.base import RunFailure
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -37,10 +39,18 @@ class Session:
         self.session = onnx_session(model, threads)
         self.inputs = [entry.name for entry in self.session.get_inputs()]
 
+    @property
+    def shapes(self) -> dict[str, list[int | str | None]]:
+        """Sizes of a row of each input and output, by name."""
+        return {e.name: list(e.shape[1:]) for e in (*self.session.get_inputs(), *self.session.get_outputs())}
+
     def run(self, columns: Mapping[str, np.ndarray]) -> Answers:
         """columns: modality -> values, `present.MODALITY` -> bool, as `dsray.data.columns_of` gives them."""
         feed = {name: columns[name.replace("present_", "present.")] for name in self.inputs}
-        logits, blocks_run = self.session.run(["logits", "blocks_run"], feed)
+        try:
+            logits, blocks_run = self.session.run(["logits", "blocks_run"], feed)
+        except Exception as error:  # onnxruntime has a class for each of its reasons, with no base of their own
+            raise RunFailure(f"artefact: its model cannot answer ({' '.join(str(error).split())})") from None
         shifted = np.exp(logits - logits.max(-1, keepdims=True))
         return Answers(logits, shifted / shifted.sum(-1, keepdims=True), blocks_run)
 

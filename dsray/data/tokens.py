@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from dsray.base import RequestError
 from dsray.data.counts import mark
 from dsray.schema import TextSpec
 
@@ -54,11 +55,14 @@ def learn_tokenizer(texts: Iterable[str], vocabulary: int) -> str:
 
 @lru_cache(maxsize=8)
 def load_tokenizer(serialised: str) -> Tokenizer:
-    """The tokeniser behind its JSON."""
+    """The tokeniser behind its JSON; a RequestError where there is none behind it."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_str(serialised)
+    try:
+        tokenizer = Tokenizer.from_str(serialised)
+    except Exception as error:  # the library has no class of its own for what it cannot read
+        raise RequestError(f"schema.text.tokenizer: is none ({error}); restore the file that holds it") from None
     tokenizer.encode_special_tokens = True  # "[padding]" in a text is ordinary text
     return tokenizer
 

@@ -129,8 +129,10 @@ class Record:
         path = self.path / "experiment.yaml"
         try:
             content = yaml.safe_load(self.experiment_text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:
             raise RequestError(f"record: {path} is not valid YAML ({' '.join(str(error).split())})") from None
+        except RecursionError:
+            raise RequestError(f"record: {path} is not valid YAML (it nests too deeply)") from None
         if not isinstance(content, dict):
             raise RequestError(f"record: {path} holds no mapping of sections; restore it")
         return content

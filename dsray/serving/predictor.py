@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dsray.base import RequestError
 from dsray.compress import Artefact
 from dsray.data import columns_of
+from dsray.data.tokens import load_tokenizer
 
-if TYPE_CHECKING:  # its module imports torch, which takes longer than loading a model and is not needed to answer
+if (
+    TYPE_CHECKING
+):  # of protocols, which imports torch: that takes longer than loading a model and is not needed to answer
+    from dsray.compress.session import Session
     from dsray.protocols import Columns
 
 SHOWN = 5
@@ -20,12 +25,13 @@ SHOWN = 5
 class Predictor:
     """An artefact and its session; each answer depends on its instance alone.
 
-    threads: of the model's arithmetic.
+    threads: of the model's arithmetic. A RequestError where the model is none for the artefact's schema.
     """
 
     def __init__(self, artefact: Artefact, threads: int = 1):
         self.artefact = artefact
         self.session = artefact.session(threads)
+        _check_fit(artefact, self.session)
         self.classes = artefact.schema.classes
 
     def check(self, instances: Sequence[dict[str, Any]], field: str = "instances") -> Columns:
@@ -58,6 +64,30 @@ class Predictor:
         """One answer for each of several columns of one row, in one call of the model."""
         joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         return self.answer(joined, len(rows))
+
+
+def _check_fit(artefact: Artefact, session: Session) -> None:
+    """A RequestError unless the graph reads what the schema describes and answers with its classes."""
+    schema = artefact.schema
+    wanted: dict[str, list[int]] = {f"present_{name}": [] for name in schema.modalities}
+    wanted |= {"logits": [len(schema.classes)], "blocks_run": []}
+    if schema.image is not None:
+        wanted["image"] = [schema.image.channels, schema.image.height, schema.image.width]
+    if schema.text is not None:
+        wanted["text"] = [schema.text.length]
+        load_tokenizer(schema.text.tokenizer)
+    for name, sizes in session.shapes.items():
+        if name not in wanted or not _agree(sizes, wanted[name]):
+            raise RequestError(
+                f"artefact: {artefact.folder / 'model.onnx'} is not the model of its own schema ('{name}' has {sizes} "
+                f"numbers a row, not {wanted.get(name, 'any')}); compress again"
+            )
+
+
+def _agree(found: list[int | str | None], wanted: list[int]) -> bool:
+    """Whether the sizes are the same, as far as the graph knows its own."""
+    known = [size if isinstance(size, int) else None for size in found]
+    return len(known) == len(wanted) and all(f in (None, w) for f, w in zip(known, wanted, strict=True))
 
 
 def split(columns: Columns) -> list[Columns]:

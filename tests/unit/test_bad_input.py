@@ -146,6 +146,8 @@ CASES = {
     ),
     "not yaml": ("a: [", r"x.yaml, line 1 is not valid YAML"),
     "a key that is a list": ("data: {source: digits}\n? [a]\n: b", r"x.yaml, line 2 is not valid YAML"),
+    "a date that is none": ("name: 2020-13-45", r"x.yaml is not valid YAML .month must be in 1..12"),
+    "deep": ("a: " + "[" * 2000 + "]" * 2000, r"x.yaml is not valid YAML .it nests too deeply"),
     "not a mapping": ("[1]", r"must hold a mapping"),
 }
 

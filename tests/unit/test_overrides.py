@@ -33,7 +33,9 @@ def test_values_are_yaml(text, path, value):
     assert parse_override(text) == (path, value)
 
 
-@pytest.mark.parametrize("text", ["train.epochs", "=3", "a=[1", ".train=3", "train..epochs=3", "train.=3"])
+@pytest.mark.parametrize(
+    "text", ["train.epochs", "=3", "a=[1", ".train=3", "train..epochs=3", "train.=3", "a=2020-13-45"]
+)
 def test_what_is_no_assignment_is_refused(text):
     with pytest.raises(RequestError, match=r"key=value|not valid YAML"):
         parse_override(text)

@@ -69,10 +69,10 @@ def test_a_manifest_that_was_written_anew_in_the_same_way_is_read(folder):
     assert Artefact.load(folder).version != version
 
 
-@pytest.mark.parametrize("name", ["../m.onnx", "/etc/hostname", "..", "", "sub/model.onnx"])
+@pytest.mark.parametrize("name", ["../m.onnx", "/etc/hostname", "..", "", "sub/model.onnx", "a\ud800", "a" * 300])
 def test_a_file_outside_of_the_folder_is_refused(folder, name):
     path = folder / name
-    found = digest_of(path) if path.is_file() else "0" * 64
+    found = digest_of(path) if len(name) < 99 and path.is_file() else "0" * 64
     craft(folder, files=files(folder) | {name: found})
     with pytest.raises(RequestError, match="names no file inside the folder"):
         Artefact.load(folder)

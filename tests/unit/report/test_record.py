@@ -185,6 +185,8 @@ def test_a_damaged_file_is_not_made_right_by_writing_another(tmp_path: Path) -> 
         ("status.json", b'{"state": 1}', "holds no state and steps"),
         ("status.json", b'{"steps": []}', "holds no state and steps"),
         ("experiment.yaml", b"name: \xff", "is not UTF-8 .byte 6"),
+        ("experiment.yaml", b"[" * 2000 + b"]" * 2000, "not valid YAML .it nests too deeply"),
+        ("experiment.yaml", b"seed: " + b"9" * 5000, "not valid YAML .Exceeds the limit"),
     ],
 )
 def test_a_file_without_a_digest_that_is_not_what_it_should_be(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tiny import write_tiny_artefact
 
+from dsray.base import RequestError
 from dsray.compress import Artefact
 from dsray.sections import ServeConfig
 from dsray.serving import Predictor
@@ -51,6 +53,25 @@ def test_answers_equal_the_predictor(client, predictor, instance):
     assert first["model"] == predictor.artefact.version
     assert 0 < first["compute"]["share"] <= 1
     assert first["confidence"] == max(first["probabilities"].values())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda schema: {"classes": schema.classes[:-1]}, r"'logits' has \[12\] numbers a row, not \[11\]"),
+        (lambda schema: {"classes": (*schema.classes, "maybe")}, r"'logits' has \[12\] numbers a row, not \[13\]"),
+        (lambda schema: {"text": None}, "'text' has .* not any"),
+        (lambda schema: {"image": schema.image.model_copy(update={"width": 9})}, r"'image' has \[1, 8, 8\] numbers"),
+        (lambda schema: {"text": schema.text.model_copy(update={"length": 99})}, r"'text' has .*, not \[99\]"),
+        (lambda schema: {"text": schema.text.model_copy(update={"tokenizer": "{}"})}, "schema.text.tokenizer: is none"),
+    ],
+    ids=["a class less", "a class more", "no text", "a wider image", "longer texts", "no tokeniser"],
+)
+def test_a_schema_that_is_not_the_models_is_refused_before_an_answer(predictor, change, words):
+    schema = predictor.artefact.schema
+    other = replace(predictor.artefact, schema=schema.model_copy(update=change(schema)))
+    with pytest.raises(RequestError, match=words):
+        Predictor(other)
 
 
 def test_an_image_as_base64_png_is_the_same_image(client, instance):
