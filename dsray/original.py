@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dsray.base import RequestError
-from dsray.data import DataConfig, Prepared, contents_of, known
+from dsray.data import DataConfig, Prepared, contents_of, fits, known
 from dsray.placement import Placement
 from dsray.report import Record
 from dsray.schema import Schema
@@ -25,7 +25,7 @@ def rows_of(record: Record, config: DataConfig, placement: Placement) -> Prepare
     something else by now are a RequestError that names the first of them.
     """
     cache = record.path.parent / ".cache"
-    noted = record.manifest.get("data") or {}
+    noted = _noted(record)
     if not noted:
         data = placement.prepare(config, cache)
         _note(record, config, data)
@@ -33,12 +33,12 @@ def rows_of(record: Record, config: DataConfig, placement: Placement) -> Prepare
     if "directory" in noted:
         config = config.model_copy(update={"source": config.source.at(record.path / noted["directory"])})
     check_contents(record, config)
-    return placement.prepare(config, cache, schema_of(record))
+    return placement.prepare(config, cache, schema_of(record, config))
 
 
 def check_contents(record: Record, config: DataConfig) -> None:
     """A RequestError that names what changed, unless the source holds what it held when the record was made."""
-    about = record.manifest.get("data")
+    about = _noted(record)
     if not about:
         return
     if (noted := about.get("contents")) is None:
@@ -69,19 +69,33 @@ def _found(record: Record, config: DataConfig) -> dict[str, str]:
 def note_contents(record: Record, config: DataConfig) -> None:
     """Note what the source of a new record holds; a RequestError where it is not what an older one noted."""
     check_contents(record, config)
-    if not record.manifest.get("data"):
+    if not _noted(record):
         record.write_json("manifest.json", {**record.manifest, "data": _about(record, config)})
 
 
-def schema_of(record: Record) -> Schema | None:
+def schema_of(record: Record, config: DataConfig) -> Schema | None:
     """The schema that a record has learnt from its training rows; None for one that has come to none yet."""
     found = record.read_json(SCHEMA)
     if found is None:
         return None
     try:
-        return Schema.model_validate(found)
+        schema = Schema.model_validate(found)
     except ValidationError:
         raise RequestError(f"record: {record.path / SCHEMA} is not a schema of this version; restore it") from None
+    if not fits(config, schema):
+        raise RequestError(f"record: {record.path / SCHEMA} was not learnt for the record's experiment; restore it")
+    return schema
+
+
+def _noted(record: Record) -> dict[str, Any]:
+    """What the manifest says of the rows; empty for a record that has come to none yet."""
+    about = record.manifest.get("data") or {}
+    sound = isinstance(about, dict) and all(
+        isinstance(about.get(name, kind()), kind) for name, kind in (("contents", dict), ("directory", str))
+    )
+    if not sound:
+        raise RequestError(f"record: {record.path / 'manifest.json'} does not say what its rows hold; restore it")
+    return about
 
 
 def _note(record: Record, config: DataConfig, data: Prepared) -> None:

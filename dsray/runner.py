@@ -20,10 +20,11 @@ from dsray.data import Prepared
 from dsray.data.counts import lines
 from dsray.experiment import Experiment
 from dsray.models import RoutedModel, load_model
-from dsray.original import rows_of
+from dsray.original import SCHEMA, rows_of
 from dsray.placement import LocalPlacement, Placement, trainings
 from dsray.report import Record
 from dsray.report.console import closing_table, next_commands, step_note
+from dsray.report.files import made_from
 from dsray.report.html import write_report
 from dsray.report.manifest import make_manifest
 from dsray.report.progress import Progress
@@ -67,10 +68,11 @@ def run(
             stopwatch = Stopwatch(record, started)
             _Run(record, experiment, placement, progress, stopwatch, resumed=resume).steps()
         stopwatch.keep()
-    console.print(closing_table(record))
-    console.print(f"\nThe record is in {record.path}. Next:", highlight=False)
-    for line in next_commands(record):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
+    with made_from(record.path, "the closing table"):
+        console.print(closing_table(record))
+        console.print(f"\nThe record is in {record.path}. Next:", highlight=False)
+        for line in next_commands(record):
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
     return record
 
 
@@ -103,7 +105,7 @@ class _Run:
             self.placement.check_device(self.experiment.parallel)
             self.record.set_step("train", "running")  # also when it was done: a checkpoint gives the model back
         self._step("train", lambda: self._train(data))
-        model, twin = self._models()
+        model, twin = models_of(self.record, self.experiment, data)
         self._step("evaluate", lambda: evaluate_step(self.record, self.experiment, data, model, twin))
         if self.experiment.adversarial:
             self._step("attack", lambda: self._attack(data, model, twin))
@@ -144,9 +146,6 @@ class _Run:
         with RunWatch(self.record, self.progress, self.stopwatch) as watch:
             self.placement.train(self.experiment, data, self.record.path, watch)
 
-    def _models(self) -> tuple[RoutedModel, RoutedModel | None]:
-        return models_of(self.record, self.experiment)
-
     def _attack(self, data: Prepared, model: nn.Module, twin: nn.Module | None) -> None:
         assert self.experiment.adversarial is not None
         models = {"": model} | ({"_undefended": twin} if twin is not None else {})
@@ -173,11 +172,22 @@ class _Run:
         self.record.write_json("answer.json", {"request": request, "answer": answer})
 
 
-def models_of(record: Record, experiment: Experiment) -> tuple[RoutedModel, RoutedModel | None]:
-    """The trained model of a record and its undefended twin, if it has one, as the record's experiment builds them."""
+def models_of(record: Record, experiment: Experiment, data: Prepared) -> tuple[RoutedModel, RoutedModel | None]:
+    """The trained model of a record and its undefended twin, if it has one, as the record's experiment builds them.
+
+    data: the rows of the record, which both must read as they were trained to.
+    """
+
+    def model(folder: Path) -> RoutedModel:
+        found, _, schema = load_model(folder, expected=experiment.model)
+        if schema != data.schema:
+            raise RequestError(
+                f"model: {folder} was trained on rows of another schema than {record.path / SCHEMA} says; restore both"
+            )
+        return found
+
     twin = record.path / "model-undefended"
-    model = load_model(record.path / "model", expected=experiment.model)[0]
-    return model, load_model(twin, expected=experiment.model)[0] if twin.exists() else None
+    return model(record.path / "model"), model(twin) if twin.exists() else None
 
 
 def session(experiment: Experiment, local: bool) -> AbstractContextManager[Placement]:

@@ -43,7 +43,7 @@ def attack_run(
     experiment = _changed(original, given, "judge.", "adversarial.judge.")
     judge = experiment.adversarial.judge if experiment.adversarial else RobustnessConfig()
     with writing(record, command, console), _placed(record, experiment, local) as (placement, data):
-        model, twin = models_of(record, original)
+        model, twin = models_of(record, original, data)
         models: dict[str, nn.Module] = {"": model}
         if twin is not None:
             models["_undefended"] = twin
@@ -74,7 +74,7 @@ def compress_run(
     experiment = _changed(original, overrides, "compress.", "compress.")
     config = experiment.compress or CompressConfig()
     with writing(record, command, console), _placed(record, experiment, local) as (placement, data):
-        model = models_of(record, original)[0]
+        model = models_of(record, original, data)[0]
         own = config == original.compress
         report = compress_step(record, experiment, data, model, config, placement, own=own)
         write_report(record)

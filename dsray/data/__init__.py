@@ -9,7 +9,7 @@ from dsray.data.instances import columns_of
 from dsray.data.labels import UNKNOWN, UNLABELLED
 from dsray.data.order import draw, draw_range, steps_of
 from dsray.data.parquet import ParquetConfig
-from dsray.data.pipeline import fit_schema, prepare_table
+from dsray.data.pipeline import fit_schema, fits, prepare_table
 from dsray.data.plan import Plan
 from dsray.data.prepare import contents_of, fingerprint_in, fingerprint_of, prepare
 from dsray.data.prepared import Prepared, assemble, known, labelled
@@ -36,6 +36,7 @@ __all__ = [
     "fingerprint_in",
     "fingerprint_of",
     "fit_schema",
+    "fits",
     "known",
     "labelled",
     "load_tables",

@@ -10,7 +10,7 @@ from dsray.data.images import encode_images
 from dsray.data.labels import class_names, encode_label
 from dsray.data.origin import numbered
 from dsray.data.texts import fit_text
-from dsray.data.tokens import encode_text
+from dsray.data.tokens import encode_text, is_tokenizer
 from dsray.schema import ImageSpec, Schema
 
 
@@ -29,6 +29,18 @@ def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
     classes = class_names(train.column(config.label), config.label)
     names = names_read(train, config.label)
     return Schema(image=image, text=text, label=config.label, classes=classes, label_names=names)
+
+
+def fits(config: DataConfig, schema: Schema) -> bool:
+    """Whether a schema, which may have come from anywhere, could have been learnt for `config`."""
+    image, text = schema.image, schema.text
+    learnt = (schema.label, image and (image.column, image.channels, image.height, image.width), text and text.column)
+    asked = (
+        config.label,
+        config.image and (config.image.column, config.image.channels, config.image.height, config.image.width),
+        config.text and config.text.column,
+    )
+    return learnt == asked and (text is None or is_tokenizer(text.tokenizer, text.vocabulary))
 
 
 BLOCK_ROWS = 4096

@@ -67,6 +67,14 @@ def load_tokenizer(serialised: str) -> Tokenizer:
     return tokenizer
 
 
+def is_tokenizer(serialised: str, vocabulary: int) -> bool:
+    """Whether the JSON is that of a tokeniser with so many ids."""
+    try:
+        return bool(load_tokenizer(serialised).get_vocab_size() == vocabulary)
+    except Exception:  # the library has no class of its own for JSON that it does not understand
+        return False
+
+
 def tokenise(texts: Sequence[str], spec: TextSpec) -> np.ndarray:
     """(texts, length) int64 ids, padded with 0. A text without a single token is one unknown token."""
     return tokenise_whole(texts, spec)[0]

@@ -24,16 +24,17 @@ def compare(records: Sequence[Record]) -> Comparison:
     """
     if len(records) < 2:
         raise RequestError(f"runs: {count(len(records), 'run')} given; give at least two run folders to compare")
-    groups = group_runs(records)
-    paths = dict.fromkeys(path for group in groups for path in group.settings)
-    settings = {path: tuple(group.settings.get(path) for group in groups) for path in paths}
-    return Comparison(
-        groups=groups,
-        metrics=metric_cells(groups),
-        timings=timing_cells(groups),
-        differences={path: values for path, values in settings.items() if len({*map(repr, values)}) > 1},
-        left_out=left_out(records),
-    )
+    with made_from(_paths(records), "the comparison"):
+        groups = group_runs(records)
+        paths = dict.fromkeys(path for group in groups for path in group.settings)
+        settings = {path: tuple(group.settings.get(path) for group in groups) for path in paths}
+        return Comparison(
+            groups=groups,
+            metrics=metric_cells(groups),
+            timings=timing_cells(groups),
+            differences={path: values for path, values in settings.items() if len({*map(repr, values)}) > 1},
+            left_out=left_out(records),
+        )
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -50,7 +51,7 @@ def comparison_table(comparison: Comparison) -> Table:
 def write_comparison(records: Sequence[Record], out: Path) -> Path:
     """Write the comparison as one self-contained HTML file `out` and return it."""
     comparison = compare(records)
-    with made_from(", ".join(str(record.path) for record in records), "the comparison"):
+    with made_from(_paths(records), "the comparison"):
         sections = [section for section in (make(comparison) for make in SECTIONS) if section is not None]
     title = " and ".join(group.label for group in comparison.groups) if len(comparison.groups) < 3 else "comparison"
     foot = f"Made by dsray from {count(len(records), 'record')}."
@@ -67,3 +68,7 @@ def write_comparison(records: Sequence[Record], out: Path) -> Path:
     except OSError as error:
         raise RequestError(f"out: cannot write {out} ({error.strerror}); give another path") from None
     return out
+
+
+def _paths(records: Sequence[Record]) -> str:
+    return ", ".join(str(record.path) for record in records)

@@ -87,7 +87,7 @@ def made_from(root: Path | str, what: str) -> Iterator[None]:
     """Files that hold JSON, but not what they should, are one sentence; what: that is made of them."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError) as error:  # whatever foreign content leads to
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:  # of foreign content
         raise RequestError(
             f"record: {what} cannot be made from the files of {root} ({type(error).__name__}: {error}); restore them, "
             "or repeat the step that wrote them"

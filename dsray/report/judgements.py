@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dsray.base import RequestError
 from dsray.report.record import Record
 from dsray.report.words import count
 
@@ -43,7 +44,10 @@ def judgements(record: Record) -> list[dict[str, Any]]:
     """All judgements of a record, the oldest first; a record without a list of them has the one of `attack.json`."""
     found = record.read_json(_FILE)
     attack = record.read_json("attack.json") if found is None else None
-    return [{**attack, "own": True}] if attack else found or []
+    found = [{**attack, "own": True}] if isinstance(attack, dict) else found or []
+    if not (isinstance(found, list) and all(isinstance(j, dict) and isinstance(j.get("own"), bool) for j in found)):
+        raise RequestError(f"record: {record.path / _FILE} holds no list of judgements; restore or delete it")
+    return found
 
 
 def own_judgement(record: Record) -> dict[str, Any]:

@@ -253,7 +253,7 @@ class Record:
         for key, value in figures.items():
             if not isinstance(value, int | float):
                 raise RequestError(f"record: {self.path / name} holds no number under '{key}'; restore or delete it")
-        return figures
+        return {key: value for key, value in figures.items() if math.isfinite(value)}
 
     def _update(self, name: str, figures: Mapping[str, float]) -> None:
         with _changing:

@@ -153,3 +153,29 @@ def test_a_record_that_noted_nothing_of_its_rows_is_left_to_its_version(home, ca
     record.write_json("manifest.json", {**record.manifest, "dsray": "0.1.0", "data": noted})
     assert verb("compress", "run") == 2
     assert "was made by dsray 0.1.0, which did not note what its rows hold; use that version" in capsys.readouterr().err
+
+
+def test_files_of_a_foreign_record_that_hold_something_else_are_one_sentence(home, capsys):
+    """Without digests, as a record of an earlier version: what is valid JSON and not what belongs there."""
+    (home / "run/sums.json").unlink()
+    manifest = json.loads((home / "run/manifest.json").read_text())
+    schema = json.loads((home / "run/schema.json").read_text())
+    text = schema["text"]
+    for name, content, said in (
+        ("manifest.json", manifest | {"data": "rows"}, "does not say what its rows hold"),
+        ("manifest.json", manifest | {"data": manifest["data"] | {"contents": "x"}}, "does not say what its rows hold"),
+        ("manifest.json", manifest | {"data": manifest["data"] | {"directory": 5}}, "does not say what its rows hold"),
+        ("schema.json", schema | {"label": "other"}, "was not learnt for the record's experiment"),
+        ("schema.json", schema | {"text": text | {"column": "other"}}, "was not learnt for the record's experiment"),
+        ("schema.json", schema | {"text": text | {"tokenizer": "x"}}, "was not learnt for the record's experiment"),
+        ("schema.json", schema | {"text": text | {"vocabulary": 9}}, "was not learnt for the record's experiment"),
+        ("schema.json", schema | {"text": text | {"length": 5}}, "was trained on rows of another schema"),
+        ("schema.json", schema | {"classes": ["good", "bad"]}, "was trained on rows of another schema"),
+    ):
+        before = (home / "run" / name).read_text()
+        (home / "run" / name).write_text(json.dumps(content))
+        assert verb("compress", "run") == 2, (name, said)
+        err = capsys.readouterr().err
+        assert said in err and err.count("\n") == 1, err
+        (home / "run" / name).write_text(before)
+    assert verb("compress", "run") == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 from collections.abc import Callable
@@ -184,3 +185,12 @@ def test_a_run_that_is_not_finished_is_named(construct_record: Construct) -> Non
         f"{dead.path} was interrupted: its figures are those of the steps that were finished",
         f"{failed.path} failed: its figures are those of the steps that were finished",
     )
+
+
+def test_a_record_that_cannot_be_compared_is_one_sentence(construct_record: Construct) -> None:
+    """Valid files of a foreign record, one of which holds a list where a number belongs."""
+    one, other = construct_record(seed=0), construct_record(seed=1)
+    (other.path / "sums.json").unlink(missing_ok=True)
+    (other.path / "manifest.json").write_text(json.dumps({**other.manifest, "seed": [1]}))
+    with pytest.raises(RequestError, match=r"the comparison cannot be made from the files of"):
+        compare([one, other])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dsray.base import RequestError
+from dsray.report.judgements import own_judgement
 from dsray.report.record import Record
 
 
@@ -322,3 +323,17 @@ def test_latest_that_is_no_link_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"latest is no link to the newest run; move it away"):
         make(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["latest"]
+
+
+@pytest.mark.parametrize("content", ['{"own": true}', "[5]", '[{"rows": 3}]', "3"])
+def test_a_list_of_judgements_that_holds_something_else_is_one_sentence(tmp_path: Path, content: str) -> None:
+    record = make(tmp_path)
+    (record.path / "judgements.json").write_text(content)
+    with pytest.raises(RequestError, match=r"judgements.json holds no list of judgements; restore or delete it"):
+        own_judgement(record)
+
+
+def test_figures_that_are_not_finite_are_left_out_whoever_wrote_them(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    (record.path / "metrics.json").write_text('{"a": 1e999, "b": NaN, "c": -Infinity, "d": 0.5, "e": null}')
+    assert record.metrics == {"d": 0.5}
