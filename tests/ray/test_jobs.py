@@ -118,7 +118,7 @@ def test_a_job_is_submitted_stopped_and_resumed(cluster, environment, tmp_path):
     log = ask("logs")
     assert f"record: {record}" in log
     assert "interrupted; go on with: dsray run jobs/experiments/quickstart.yaml" in log
-    assert json.loads((record / "status.json").read_text())["error"] == "interrupted"
+    assert json.loads((record / "status.json").read_text())["state"] == "interrupted"
 
     said = shell(f"{job} --resume", environment, package)
     assert f"record: {record}" in said
