@@ -95,6 +95,24 @@ def is_held(folder: Path, name: str = NAME) -> bool | None:
     return False
 
 
+class Holder:
+    """Whether the process that was seen to write in `folder` is gone.
+
+    Where its lock cannot be seen (another machine, and a file system whose locks end at each), nobody is ever gone.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._seen = False
+        self.is_gone()
+
+    def is_gone(self) -> bool:
+        """True once the lock that was held is free."""
+        held = is_held(self.folder)
+        self._seen = self._seen or held is True
+        return self._seen and held is False
+
+
 def _same(file: int, path: Path) -> bool:
     """Whether the open file is still the one at `path`, which its last holder may have removed meanwhile."""
     try:

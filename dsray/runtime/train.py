@@ -27,7 +27,7 @@ from dsray.data import Plan, to_batch
 from dsray.disk import refusal
 from dsray.engine import LocalWorker, TrainState
 from dsray.experiment import Experiment
-from dsray.report.lock import Lock, is_held
+from dsray.report.lock import Holder, Lock
 from dsray.runtime.data import augmented, idle_cpus
 from dsray.runtime.entry import train_worker
 from dsray.sections import ParallelConfig
@@ -45,7 +45,7 @@ class RayWorker(LocalWorker):
 
     def __init__(self, reference: ray.ObjectRef, experiment: Experiment, *, reports: bool, **rest: Any):
         super().__init__(ray.get(reference), experiment.augment, seed=experiment.seed, **rest)
-        self.record: Path = rest["folder"]
+        self.run = Holder(rest["folder"])
         self.reference, self.augmentation, self.reports = reference, experiment.augment, reports
         processes = experiment.parallel.processes
         self.tasks = max(1, idle_cpus(processes * experiment.train.threads) // processes)
@@ -77,8 +77,8 @@ class RayWorker(LocalWorker):
         return to_batch(whole, self.data.schema).to(self.device)
 
     def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
-        if self.leads and is_held(self.record) is False:
-            raise RunFailure(f"the process that runs {self.record} is gone; its training writes no more")
+        if self.leads and self.run.is_gone():
+            raise RunFailure(f"the process that runs {self.run.folder} is gone; its training writes no more")
         super().report(metrics, state)
         if state is None or not self.reports:
             return

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dsray.base import RequestError
-from dsray.report.lock import Lock, is_held
+from dsray.report.lock import Holder, Lock, is_held
 from dsray.report.record import Record
 
 HOLD = """
@@ -176,3 +176,15 @@ def test_a_file_system_without_locks_promises_nothing_and_fails_nothing(record, 
     assert Record.open(record.path).status["state"] == "running"
     other = Lock(record.path)
     assert not other.certain
+
+
+def test_only_a_holder_that_was_seen_can_be_gone(record):
+    """A file system whose locks end at each machine shows a worker elsewhere nobody from the beginning."""
+    unseen = Holder(record.path)
+    assert not unseen.is_gone()
+    record.hold()
+    seen = Holder(record.path)
+    assert not seen.is_gone()
+    record.release()
+    assert seen.is_gone()
+    assert not unseen.is_gone()
