@@ -63,7 +63,12 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def checkpoints(root: Path) -> list[Path]:
     """Committed checkpoints of a run, oldest first; whether they are sound, `newest_checkpoint` tells."""
     found = [p for p in root.glob("step-*") if p.is_dir() and p.name[5:].isdecimal()]
-    return sorted(found, key=lambda p: int(p.name[5:]))
+    return sorted(found, key=step_of)
+
+
+def step_of(folder: Path) -> int:
+    """The step of the whole run that a checkpoint was made at, which its name says."""
+    return int(folder.name[5:])
 
 
 def latest_checkpoint(root: Path) -> Path | None:

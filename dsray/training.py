@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 
 from dsray.base import RequestError
-from dsray.checkpoint import latest_checkpoint, load_checkpoint, newest_checkpoint
+from dsray.checkpoint import latest_checkpoint, load_checkpoint, newest_checkpoint, step_of
 from dsray.engine import Cadence, TrainConfig, TrainState, Worker, fit, rewind_history
 from dsray.engine.executions import DataParallel, Execution, Pipeline, SingleProcess
 from dsray.experiment import Experiment
@@ -66,7 +66,7 @@ def resume_history(places: Places) -> int:
     if newest is None:
         places.history.unlink(missing_ok=True)
         return 0
-    step = int(load_checkpoint(newest)[1]["global_step"])
+    step = step_of(newest)
     rewind_history(places.history, step)
     return step
 
@@ -74,7 +74,7 @@ def resume_history(places: Places) -> int:
 def reached(places: Places) -> int:
     """The step of the newest checkpoint, from which a resumed run goes on; 0 without one."""
     newest = latest_checkpoint(places.checkpoints)
-    return 0 if newest is None else int(load_checkpoint(newest)[1]["global_step"])
+    return 0 if newest is None else step_of(newest)
 
 
 def train(

@@ -64,9 +64,9 @@ def _training_figures(record: Record) -> dict[str, float]:
 
 
 def _detail(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
+    """What the report shows of `found`: groups, routing and `answered` of all its rows, the rest of those of known class."""
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-    """What the report shows of `found`: groups, routing and `answered` of all its rows, the rest of those of known class."""
     known, classes = found.known(), len(data.schema.classes)
     return {
         "split": "test",
