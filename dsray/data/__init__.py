@@ -11,7 +11,7 @@ from dsray.data.order import draw, draw_range, steps_of
 from dsray.data.parquet import ParquetConfig
 from dsray.data.pipeline import fit_schema, fits, prepare_table
 from dsray.data.plan import Plan
-from dsray.data.prepare import contents_of, fingerprint_in, fingerprint_of, prepare
+from dsray.data.prepare import contents_of, fingerprint_of, prepare
 from dsray.data.prepared import Prepared, assemble, known, labelled
 from dsray.data.source import SourceConfig
 from dsray.data.tables import load_tables
@@ -33,7 +33,6 @@ __all__ = [
     "contents_of",
     "draw",
     "draw_range",
-    "fingerprint_in",
     "fingerprint_of",
     "fit_schema",
     "fits",

@@ -35,24 +35,24 @@ def located(table: pa.Table, folder: Path) -> pa.Table:
     return table
 
 
-def digest_of(files: Iterable[Path]) -> str | None:
+def hash_of_all(files: Iterable[Path]) -> str | None:
     """A hash of the content of files, one after the other, wherever they lie; None where there are none."""
     content = hashlib.blake2b(digest_size=16)
     some = False
     for file in files:
-        content.update(f"{digest(file) if file.is_file() else 'none'}\n".encode())
+        content.update(f"{hash_of(file) if file.is_file() else 'none'}\n".encode())
         some = True
     return content.hexdigest() if some else None
 
 
-def digest(file: Path) -> str:
+def hash_of(file: Path) -> str:
     """The hash of a file's content, read once in a process for each size and time of change."""
     about = file.stat()
-    return _digest(file, about.st_size, about.st_mtime_ns)
+    return _hash_of(file, about.st_size, about.st_mtime_ns)
 
 
 @lru_cache(maxsize=2**17)
-def _digest(file: Path, size: int, changed_ns: int) -> str:
+def _hash_of(file: Path, size: int, changed_ns: int) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dsray.base import RequestError
 from dsray.data.classlabel import names_in, with_names
-from dsray.data.named import digest, located, named_in, names_files
+from dsray.data.named import hash_of, located, named_in, names_files
 from dsray.data.shards import joined
 from dsray.data.source import SPLITS, SourceConfig
 
@@ -42,7 +42,7 @@ class ParquetConfig(SourceConfig):
             path = self._path(split)
             for file in parquet_files(path, f"data.source.{split}"):
                 name = file.name if file == path else file.relative_to(path)
-                found[f"{split}: {name}"] = digest(file)
+                found[f"{split}: {name}"] = hash_of(file)
         return found
 
     def at(self, folder: Path) -> Self:

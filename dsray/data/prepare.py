@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from dsray.data.config import DataConfig
-from dsray.data.named import digest_of
+from dsray.data.named import hash_of_all
 from dsray.data.origin import placed
 from dsray.data.pipeline import fit_schema, prepare_blocks
 from dsray.data.prepared import Prepared, assemble
 from dsray.data.tables import load_tables
 from dsray.schema import Schema
 
+Encode = Callable[[Mapping[str, pa.Table], Schema], dict[str, pa.Table]]
 _NAMED = "a picture that a row names"
 FORMAT = 4
 """To be raised whenever the code gives other prepared rows, or other files of them, for the same source and configuration."""
@@ -28,7 +32,7 @@ def contents_of(config: DataConfig) -> dict[str, str]:
 
 def named_content(config: DataConfig) -> str | None:
     """The hash of the pictures that rows name instead of holding them; None where there are none."""
-    return digest_of(config.source.named_files(config.image.column)) if config.image else None
+    return hash_of_all(config.source.named_files(config.image.column)) if config.image else None
 
 
 def fingerprint_of(config: DataConfig, seed: int = 0, schema: Schema | None = None) -> str:
@@ -48,7 +52,7 @@ def fingerprint_of(config: DataConfig, seed: int = 0, schema: Schema | None = No
     return hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def fingerprint_in(cache: Path | None, config: DataConfig, seed: int, schema: Schema | None) -> str:
+def _fingerprint_in(cache: Path | None, config: DataConfig, seed: int, schema: Schema | None) -> str:
     """`fingerprint_of`, but that rows in `cache` which have learnt the very same schema will do."""
     learnt = fingerprint_of(config, seed)
     if schema is None:
@@ -57,13 +61,20 @@ def fingerprint_in(cache: Path | None, config: DataConfig, seed: int, schema: Sc
     return learnt if found is not None and found.schema == schema else fingerprint_of(config, seed, schema)
 
 
-def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0, schema: Schema | None = None) -> Prepared:
+def prepare(
+    config: DataConfig,
+    cache: Path | None = None,
+    seed: int = 0,
+    schema: Schema | None = None,
+    encode: Encode | None = None,
+) -> Prepared:
     """The prepared rows, from `cache`/FINGERPRINT where they are there already.
 
     seed: decides which training rows are held out where the source has no validation split. schema: classes and
-    tokeniser of an earlier preparation; learnt from the training rows where None.
+    tokeniser of an earlier preparation; learnt from the training rows where None. encode: `prepare_table` of every split,
+    somewhere else than in this process.
     """
-    fingerprint = fingerprint_in(cache, config, seed, schema)
+    fingerprint = _fingerprint_in(cache, config, seed, schema)
     folder = cache / fingerprint if cache is not None else None
     if folder is not None and (found := Prepared.find(folder)) is not None:
         return found
@@ -71,9 +82,13 @@ def prepare(config: DataConfig, cache: Path | None = None, seed: int = 0, schema
     tables = load_tables(config, seed, notes)
     schema = schema or fit_schema(config, tables["train"])
     with placed(config.source):
-        blocks = {split: prepare_blocks(table, schema) for split, table in tables.items()}
+        blocks = (encode or _encode)(tables, schema)
     prepared = assemble(schema, blocks, config, fingerprint, notes)
     if folder is None:
         return prepared
     prepared.save(folder)
     return Prepared.load(folder)
+
+
+def _encode(tables: Mapping[str, pa.Table], schema: Schema) -> dict[str, pa.Table]:
+    return {split: prepare_blocks(table, schema) for split, table in tables.items()}

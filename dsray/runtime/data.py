@@ -14,16 +14,8 @@ import ray
 import ray.data
 
 from dsray.augment import AugmentConfig
-from dsray.data import (
-    DataConfig,
-    Plan,
-    Prepared,
-    assemble,
-    fingerprint_in,
-    fit_schema,
-    load_tables,
-)
-from dsray.data.origin import placed
+from dsray.data import DataConfig, Plan, Prepared
+from dsray.data import prepare as prepare_rows
 from dsray.runtime.gather import REFUSED, Share, gather, prepare_block, refusal
 from dsray.schema import Schema
 
@@ -42,22 +34,12 @@ def quiet_context() -> None:
 
 def prepare(config: DataConfig, cache: Path, seed: int = 0, schema: Schema | None = None) -> Prepared:
     """`dsray.data.prepare` with the decoding and tokenising placed by Ray Data; the same arrays."""
-    fingerprint = fingerprint_in(cache, config, seed, schema)
-    folder = cache / fingerprint
-    if (found := Prepared.find(folder)) is not None:
-        return found
-    quiet_context()
-    notes: list[str] = []
-    tables = load_tables(config, seed, notes)
-    schema = schema or fit_schema(config, tables["train"])
-    with placed(config.source):
-        blocks = _prepare(tables, schema)
-    assemble(schema, blocks, config, fingerprint, notes).save(folder)
-    return Prepared.load(folder)
+    return prepare_rows(config, cache, seed, schema, encode=_encode)
 
 
-def _prepare(tables: Mapping[str, pa.Table], schema: Schema) -> dict[str, pa.Table]:
+def _encode(tables: Mapping[str, pa.Table], schema: Schema) -> dict[str, pa.Table]:
     """`prepare_table` of every split, in one execution."""
+    quiet_context()
     blocks = [table.slice(i, BLOCK_ROWS) for table in tables.values() for i in range(0, len(table), BLOCK_ROWS)]
     dataset = _numbered(len(blocks), prepare_block, {"blocks": [ray.put(blocks)], "schema": schema}, idle_cpus(0))
     parts = ray.get(dataset.to_arrow_refs())
