@@ -63,10 +63,11 @@ def running(
     """For the making of a record: whatever ends it, the record says so.
 
     A signal leaves it interrupted, an exception failed, with a report of what was finished; a wrong request that is
-    noticed before anything was done removes the record. begun: whether there is something to keep; None for a record
-    that stood before. command: the words as typed.
+    noticed before anything was done removes a new record and leaves another in the state that it was in. begun: whether
+    there is something to keep; None for a record that stood before. command: the words as typed.
     """
     with writing(record, resume_command(record.path, command) if command else [], console):
+        before = record.status
         try:
             record.resume()
             yield
@@ -80,6 +81,8 @@ def running(
             failure = _told(error, record)
             if isinstance(error, RequestError) and begun is not None and not begun():
                 record.discard()
+            elif isinstance(error, RequestError) and begun is None and record.status["steps"] == before["steps"]:
+                record.set_back(before)
             else:
                 with suppress(Exception):  # what was finished is shown; the error itself is told by the caller
                     record.fail(failure)

@@ -205,6 +205,10 @@ class Record:
                 latest.symlink_to(max(others, key=lambda p: (p / "manifest.json").stat().st_mtime).name)
         shutil.rmtree(self.path)
 
+    def set_back(self, status: Mapping[str, Any]) -> None:
+        """Give the run the state and the error that `status` had before."""
+        self._set_state(status["state"], status["error"])
+
     def resume(self) -> None:
         """Mark the run as running again; finished steps stay finished."""
         self._set_state("running", None)

@@ -128,6 +128,27 @@ def test_a_wrong_request_keeps_what_was_begun(tmp_path):
         assert record.path.exists() == begun
 
 
+def _fail_after_a_step(record: Record) -> None:
+    record.set_step("evaluate", "failed")
+    raise RequestError("data.source: is wrong")
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "interrupted"])
+def test_a_wrong_request_leaves_a_record_that_stood_before_as_it_was(tmp_path, state):
+    """Resumed with rows that have changed, a finished run is still finished."""
+    record = Record.create_at(tmp_path / "run", "name: x\n", {})
+    record.set_step("train", "done")
+    {"done": record.finish, "failed": lambda: record.fail("lost"), "interrupted": record.interrupt}[state]()
+    before = record.status
+    assert before["state"] == state
+    with pytest.raises(RequestError), running(record, [], Console(quiet=True)):
+        raise RequestError("data.source: train: a.parquet has changed")
+    assert record.status == before
+    with pytest.raises(RequestError), running(record, [], Console(quiet=True)):
+        _fail_after_a_step(record)
+    assert record.status["state"] == "failed"
+
+
 @pytest.mark.parametrize("out", [["--out", "a"], ["--out=a"], []])
 def test_the_line_that_goes_on_names_the_record_once(out):
     words = resume_command(Path("runs/x 2"), ["dsray", "run", "x.yaml", *out, "seed=1", "--resume"])
