@@ -45,7 +45,7 @@ class RayWorker(LocalWorker):
 
     def __init__(self, reference: ray.ObjectRef, experiment: Experiment, *, reports: bool, **rest: Any):
         super().__init__(ray.get(reference), experiment.augment, seed=experiment.seed, **rest)
-        self.run = Holder(rest["folder"])
+        self.run = Holder(rest["folder"]) if "folder" in rest else None
         self.reference, self.augmentation, self.reports = reference, experiment.augment, reports
         processes = experiment.parallel.processes
         self.tasks = max(1, idle_cpus(processes * experiment.train.threads) // processes)
@@ -77,7 +77,7 @@ class RayWorker(LocalWorker):
         return to_batch(whole, self.data.schema).to(self.device)
 
     def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
-        if self.leads and self.run.is_gone():
+        if self.leads and self.run and self.run.is_gone():
             raise RunFailure(f"the process that runs {self.run.folder} is gone; its training writes no more")
         super().report(metrics, state)
         if state is None or not self.reports:
