@@ -18,7 +18,9 @@ class FgsmConfig(AttackConfig):
     """x + epsilon * sign(gradient): the cheapest attack, too weak to judge a model by."""
 
     kind: Literal["fgsm"] = "fgsm"
-    loss: LossName = Field("cross_entropy", description="what the step climbs, whatever the size of the logits")
+    loss: LossName = Field(
+        "cross_entropy", description="what the step climbs; in a judgement, whatever the size of the logits"
+    )
 
     @property
     def name(self) -> str:

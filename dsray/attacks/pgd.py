@@ -29,7 +29,7 @@ class PgdConfig(AttackConfig):
     restarts: int = Field(1, ge=1, le=1000, description="random starts; the worst outcome of each row is kept")
     loss: LossName = Field(
         "cross_entropy",
-        description="what the steps climb, whatever the size of the logits; margin: the best wrong class",
+        description="what the steps climb, in a judgement whatever the size of the logits; margin: the best wrong class",
     )
 
     @model_validator(mode="after")

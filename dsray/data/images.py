@@ -52,7 +52,8 @@ def encode_images(table: pa.Table, spec: ImageSpec) -> pa.Table:
         except _Unreadable as error:
             row = int(np.flatnonzero(index == i)[0])
             raise RowFault("data.image.column", spec.column, row, str(error)) from None
-        decoded[i], transparent[i] = resize(picture.pixels, spec.height, spec.width).transpose(2, 0, 1), picture[1]
+        decoded[i] = resize(picture.pixels, spec.height, spec.width).transpose(2, 0, 1)
+        transparent[i] = picture.transparent
     image = pa.FixedSizeListArray.from_arrays(
         pa.array(decoded[index].reshape(-1)), spec.channels * spec.height * spec.width
     )
