@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dsray.attacks import AttackConfig, perturb
 from dsray.augment import OperationConfig, augment
-from dsray.base import Plugin
+from dsray.base import Plugin, RequestError
 from dsray.batch import Batch
 from dsray.models import ModelConfig, load_model, save_model
 from dsray.models.encoders import EncoderConfig
@@ -111,7 +111,7 @@ def check_operation(config: OperationConfig) -> None:
 
 
 def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
-    """Tokens of the promised shape, a row's own; built on the meta device too; the same when it comes back from disk.
+    """Tokens of the promised shape, a row's own; built on the meta device too; the same, trained, when back from disk.
 
     spec: an input that it reads. Raises AssertionError that says which promise is broken.
     """
@@ -134,9 +134,20 @@ def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
         assert mask.shape == (6, encoder.tokens), f"gave a mask of shape {tuple(mask.shape)}"
         part = torch.tensor([4, 1])
         assert torch.allclose(encoder(values[part]), tokens[part], atol=1e-5), "a row's tokens depend on its company"
+    trained = encoder.train()(values)
+    if trained.requires_grad:  # one that is frozen as a whole has nothing to learn
+        trained.square().mean().backward()
+        torch.optim.SGD(encoder.parameters(), lr=1e-3).step()
+    with torch.no_grad():
+        tokens = encoder.eval()(values)
         with tempfile.TemporaryDirectory() as scratch:
             save_model(Path(scratch) / "model", model, model_config, schema)
-            again = load_model(Path(scratch) / "model", expected=model_config)[0]
+            try:
+                again = load_model(Path(scratch) / "model", expected=model_config)[0]
+            except RequestError as error:
+                raise AssertionError(
+                    f"the encoder does not come back from disk when it was trained ({error})"
+                ) from None
         same = torch.equal(again.encoders[name](values), tokens)
         assert same, "the encoder that comes back from disk gives other tokens"
 

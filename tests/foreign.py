@@ -1,4 +1,4 @@
-"""Encoders of a package that is not dsray: one that keeps the promises, and three that break one each."""
+"""Encoders of a package that is not dsray: one that keeps the promises, and those that break one each."""
 
 from __future__ import annotations
 
@@ -72,6 +72,66 @@ class ForgetfulConfig(WavesConfig):
 
     def build(self, spec):
         return Forgetful(spec, self.width)
+
+
+class Growing(Waves):
+    """Wrong: a buffer has another size when it was trained."""
+
+    def __init__(self, spec: Any, width: int):
+        super().__init__(spec, width)
+        self.register_buffer("seen", torch.zeros(0))
+
+    def forward(self, values):
+        if self.training:
+            self.seen = torch.cat([self.seen, self.seen.new_zeros(1)])
+        return super().forward(values)
+
+
+class GrowingConfig(WavesConfig):
+    """Wrong: see `Growing`."""
+
+    kind: Literal["foreign:GrowingConfig"] = "foreign:GrowingConfig"
+
+    def build(self, spec):
+        return Growing(spec, self.width)
+
+
+class Drifting(Waves):
+    """Wrong: what training teaches it is saved nowhere."""
+
+    gain = 1.0
+
+    def forward(self, values):
+        if self.training:
+            self.gain *= 1.1
+        return super().forward(values) * self.gain
+
+
+class DriftingConfig(WavesConfig):
+    """Wrong: see `Drifting`."""
+
+    kind: Literal["foreign:DriftingConfig"] = "foreign:DriftingConfig"
+
+    def build(self, spec):
+        return Drifting(spec, self.width)
+
+
+class Unteachable(Waves):
+    """Wrong: it runs, but not in training."""
+
+    def forward(self, values):
+        if self.training:
+            raise ValueError("this encoder is for answers only")
+        return super().forward(values)
+
+
+class UnteachableConfig(WavesConfig):
+    """Wrong: see `Unteachable`."""
+
+    kind: Literal["foreign:UnteachableConfig"] = "foreign:UnteachableConfig"
+
+    def build(self, spec):
+        return Unteachable(spec, self.width)
 
 
 class Opaque(Waves):

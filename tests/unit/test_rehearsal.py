@@ -67,6 +67,9 @@ def test_a_buffer_that_is_not_saved_is_there_when_the_model_comes_back(tmp_path)
             "model: with EagerConfig it cannot be built on the meta device; its build makes the module only",
         ),
         ("ForgetfulConfig", "model: with ForgetfulConfig it does not come back from disk as it was"),
+        ("GrowingConfig", "model: with GrowingConfig it does not come back from disk as it was"),
+        ("DriftingConfig", "it answers otherwise; what it needs is neither a parameter, nor a saved buffer"),
+        ("UnteachableConfig", "it cannot be trained (ValueError: this encoder is for answers only)"),
         ("OpaqueConfig", "model: with OpaqueConfig it cannot be exported"),
     ],
 )
