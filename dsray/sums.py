@@ -119,4 +119,5 @@ def _check_depth(content: Any) -> None:
 
 
 def _written(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, indent=1, sort_keys=True).encode()
+    """In the order of its keys, which means something to readers and comes back as it was."""
+    return json.dumps(content, indent=1).encode()

@@ -76,3 +76,10 @@ def test_sums_are_json_that_others_can_read(tmp_path):
     write_sums(tmp_path)
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
     assert json.loads((tmp_path / "sums.json").read_text())["files"] == {"a": known}
+
+
+def test_the_order_of_keys_comes_back(tmp_path):
+    path = tmp_path / "sealed.json"
+    path.write_bytes(seal({"train": {"missing": 0, "cut": 1}, "test": {}}))
+    found = unseal(path)
+    assert [*found] == ["train", "test", "sha256"] and [*found["train"]] == ["missing", "cut"]
