@@ -14,7 +14,7 @@ REMEDIES = {
     errno.EDQUOT: "make room",
     errno.EFBIG: "allow larger files",
     errno.EROFS: "make it writable",
-    errno.EACCES: "make it writable",
+    errno.EACCES: "let this user read and write it",
 }
 """What would help, by the system's number."""
 _NUMBER = re.compile(r"(?:os error|errno:?) (\d+)", re.IGNORECASE)

@@ -79,7 +79,10 @@ class Lock:
 
 
 def is_held(folder: Path, name: str = NAME) -> bool | None:
-    """Whether a living process writes in `folder`; None where that cannot be told."""
+    """Whether a living process writes in `folder`; None where that cannot be told.
+
+    It cannot where a process of another machine was the last: not every shared file system shows its locks here.
+    """
     try:
         file = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -88,11 +91,21 @@ def is_held(folder: Path, name: str = NAME) -> bool | None:
         return None
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if _host(os.pread(file, 4096, 0)) not in (None, socket.gethostname()):
+            return None
     except OSError as error:
         return True if error.errno in _HELD else None
     finally:
         os.close(file)
     return False
+
+
+def _host(content: bytes) -> str | None:
+    """The machine that a lock file names; None for one that names none."""
+    try:
+        return str(json.loads(content)["host"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 class Holder:

@@ -9,6 +9,8 @@ from dsray.report.record import Record
 from dsray.report.sections.section import Section, table
 from dsray.report.words import number, percent
 
+_ORDER = ("train", "validation", "test")
+
 
 def data(record: Record) -> Section | None:
     """From `data` of `manifest.json`; None for a record in which nothing was counted."""
@@ -21,7 +23,7 @@ def data(record: Record) -> Section | None:
 
 
 def _table(about: dict[str, Any]) -> Html:
-    rows, counts = about["rows"], about["counts"]
+    rows, counts = {split: about["rows"][split] for split in _ORDER if split in about["rows"]}, about["counts"]
     lines = [["rows", *(number(n) for n in rows.values())]]
     for name, what in dict.fromkeys((n, w) for found in counts.values() for n, whats in found.items() for w in whats):
         cells = [_cell(counts.get(split, {}).get(name, {}).get(what), n) for split, n in rows.items()]

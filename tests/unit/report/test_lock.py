@@ -188,3 +188,12 @@ def test_only_a_holder_that_was_seen_can_be_gone(record):
     record.release()
     assert seen.is_gone()
     assert not unseen.is_gone()
+
+
+def test_of_a_process_of_another_machine_nothing_is_known(record):
+    """Its lock may not be seen here, so the record is not called interrupted."""
+    record.resume()
+    (record.path / ".lock").write_text(json.dumps({"host": "elsewhere", "pid": 1}))
+    assert is_held(record.path) is None and record.status["state"] == "running"
+    (record.path / ".lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 1}))
+    assert is_held(record.path) is False and record.status["state"] == "interrupted"
