@@ -144,9 +144,9 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
         yield "blocks skipped", percent(metrics["skip_rate"]) + effect
     report = record.read_json("compressed/report.json") or {}
     for rows, said in lines(report):
-        yield "int8 against fp32", f"{rows}: {said}"
+        yield f"int8, {rows}", said
     if report and "adversarial_int8" not in report:
-        yield "int8 against fp32", "no images to attack"
+        yield "int8", "no images to attack"
     if "seconds_to_first_step" in timings:
         yield "first step", f"after {seconds(timings['seconds_to_first_step'])}"
     phases = {k.removeprefix("seconds/"): v for k, v in timings.items() if k.startswith("seconds/")}

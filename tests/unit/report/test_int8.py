@@ -45,9 +45,9 @@ def test_the_gate_is_told_where_it_compared_nothing(construct_record: Callable[.
     file = io.StringIO()
     Console(file=file, width=120).print(closing_table(record))
     said = " ".join(file.getvalue().split())
-    assert "int8 against fp32 test rows: torch 97.4 %, int8 97.3 %: -0.1 points" in said
-    assert "int8 against fp32 adversarial test rows: torch 68.3 %, int8 67.9 %: -0.4 points" in said
-    assert "adversarial validation rows: torch 0.0 %, int8 0.0 %: nothing to lose" in said
+    assert "int8, test rows torch 97.4 %, int8 97.3 %: -0.1 points" in said
+    assert "int8, adversarial test rows torch 68.3 %, int8 67.9 %: -0.4 points" in said
+    assert "int8, adversarial validation rows torch 0.0 %, int8 0.0 %: nothing to lose" in said
     assert [rows for rows, _ in lines(report)] == ["test rows", "adversarial test rows", "adversarial validation rows"]
     full = {"gate_full_depth_torch": 0.1, "gate_full_depth_int8": 0.1, "gate_full_depth_chance": 0.2}
     assert [rows for rows, _ in lines(report | full)][2:] == [
