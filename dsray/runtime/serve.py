@@ -156,8 +156,8 @@ def serve_forever(run: Path, config: ServeConfig, console: Console) -> None:
     Artefact.load(run / "compressed")
     with Session(ParallelConfig()) as session, served(run, config, lasting=not session.own) as url:
         end_on_sigterm()  # Ray's own handler prints a trace
-        console.print(f"serving {run} at {url} (its interface: {url}/docs; Ctrl-C stops)", soft_wrap=True)
-        console.print(f"  {reach(config.host)}", soft_wrap=True)
+        about = f"{reach(config.host)}; its interface: {url}/docs; Ctrl-C stops"
+        console.print(f"serving {run} at {url} ({about})", soft_wrap=True)
         example = run / "example.json"
         console.print(
             f"  curl -s {url}/v1/predict -H 'content-type: application/json' -d @{shlex.quote(str(example))}",

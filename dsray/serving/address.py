@@ -12,5 +12,5 @@ def reach(host: str) -> str:
     except ValueError:
         return f"reachable from wherever {host} is"
     if address.is_loopback:
-        return "reachable from this machine only; --host opens another address"
+        return "reachable from this machine only, --host opens another address"
     return "reachable on every address of this machine" if address.is_unspecified else f"reachable on {host}"

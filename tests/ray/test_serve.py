@@ -226,7 +226,7 @@ def test_the_printed_line_answers_and_ctrl_c_leaves_nothing(tiny_run):
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     first = [server.stdout.readline() for _ in range(2)]
-    assert f"at http://127.0.0.1:{port} " in first[0]
+    assert f"at http://127.0.0.1:{port} (reachable from this machine only, --host opens another address; " in first[0]
     assert first[1].strip().startswith(f"curl -s http://127.0.0.1:{port}/v1/predict ")
     assert shlex.split(first[1])[-2:] == ["-d", f"@{tiny_run / 'example.json'}"]
     url = f"http://127.0.0.1:{port}/v1/predict"

@@ -143,7 +143,7 @@ def test_a_record_opens_no_address(tmp_path):
 @pytest.mark.parametrize(
     ("host", "words"),
     [
-        ("127.0.0.1", "this machine only; --host opens another address"),
+        ("127.0.0.1", "this machine only, --host opens another address"),
         ("localhost", "this machine only"),
         ("::1", "this machine only"),
         ("0.0.0.0", "every address of this machine"),
