@@ -70,7 +70,7 @@ def naming(aside: Path, final: Path) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # of whichever library wrote; raised again unless it is the disk that refused
         found = error if isinstance(error, OSError) else refusal(error)
         if found is None:
             raise

@@ -121,7 +121,7 @@ def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
     try:
         with torch.device("meta"):
             config.build(spec)  # type: ignore[attr-defined]
-    except Exception as error:
+    except Exception as error:  # a plug-in may fail in any way
         raise AssertionError(f"build does not work on the meta device ({error}); weights come in pretrained") from error
     torch.manual_seed(0)
     model_config = ModelConfig.model_validate({"encoders": {name: config}})

@@ -48,7 +48,7 @@ def writing(record: Record, command: list[str], console: Console) -> Iterator[No
             console.print(f"{record.path}: no locks on this file system; let no other process write it meanwhile")
         yield
         _going_on.clear()  # not after an error: the command line tells it
-    except Exception as error:
+    except Exception as error:  # raised again: as it is, or as the sentence of a disk that takes no more
         if (failure := _told(error, record)) is error:
             raise
         raise failure from error
