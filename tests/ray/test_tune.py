@@ -112,12 +112,14 @@ def test_a_sweep_killed_in_the_middle_goes_on_and_its_best_is_exact(tmp_path: Pa
     assert changed.returncode == 2 and "tune.seed: changed from 0 to 1" in changed.stderr
 
 
-def finished_in(record: Path, path: Path) -> dict[int, float]:
-    """Number -> value of the trials that a killed sweep had finished."""
+def finished_in(record: Path, path: Path) -> dict[int, float | None]:
+    """Number -> value of the trials that a killed sweep had finished; one that was stopped early has none."""
     from dsray.experiment import Experiment
     from dsray.tuning import Study
+    from dsray.tuning.results import trials_table
 
-    return {trial.number: trial.value for trial in Study(record / "tune", Experiment.load(path)).ended}
+    table = trials_table(Study(record / "tune", Experiment.load(path)).ended)
+    return {row["trial"]: row["value"] for row in table.to_pylist()}
 
 
 def test_without_a_successful_trial_the_first_reason_is_told(tmp_path: Path):
