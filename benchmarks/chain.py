@@ -18,15 +18,15 @@ from typing import Any
 
 import torch
 
-from dsray.attacks import PgdConfig, RandomSearchConfig, Robustness
+from dsray.attacks import Judgement, PgdConfig, RandomSearchConfig
 from dsray.data import prepare
 from dsray.engine import LocalWorker, evaluate
 from dsray.experiment import Experiment
-from dsray.judge import batches, judge_shard, shards
 from dsray.models import load_model
-from dsray.placement import LocalPlacement
-from dsray.report import Record
-from dsray.training import train
+from dsray.record import Record
+from dsray.runner.judge import batches, judge_shard, shards
+from dsray.runner.place import ThisProcess
+from dsray.runner.training import train
 
 QUICKSTART = Path(__file__).parents[1] / "jobs" / "experiments" / "quickstart.yaml"
 SWEEP = QUICKSTART.parent / "sweeps" / "quickstart.yaml"
@@ -120,8 +120,8 @@ def _robust(record: Record, name: str, quick: bool) -> float:
     model = load_model(record.path / name)[0]
     rows = data.splits["test"][:150] if quick else data.splits["test"]
     torch.set_num_threads(1)
-    parts = LocalPlacement().map(_judge, shards(rows), model, data, judge, experiment.seed)
-    return Robustness.merge(parts).robust_accuracy
+    parts = ThisProcess().map(_judge, shards(rows), model, data, judge, experiment.seed)
+    return Judgement.merge(parts).robust_accuracy
 
 
 def _judge(rows, model, data, judge, seed):  # type: ignore[no-untyped-def]
@@ -133,10 +133,10 @@ def _sweep(scratch: Path) -> dict[str, float]:
     import pyarrow.parquet as pq
     from rich.console import Console
 
-    from dsray.sweep import sweep
+    from dsray.verbs.tune import tune_experiment
 
     experiment = Experiment.load(SWEEP)
-    record = sweep(
+    record = tune_experiment(
         experiment,
         out=scratch / "sweep",
         resume=False,

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 
 from dsray.base import DsrayError
-from dsray.checkpoint import checkpoints, load_checkpoint
 from dsray.compress import Artefact
 from dsray.data import Prepared, prepare, to_batch
+from dsray.engine.checkpoint import checkpoints, load_checkpoint
 from dsray.experiment import Experiment
 from dsray.models import load_model
-from dsray.placement import LocalPlacement
-from dsray.report import Record
+from dsray.record import Record
 from dsray.report.compare import compare
 from dsray.report.html import write_report
-from dsray.runner import run
+from dsray.runner.place import ThisProcess
 from dsray.serving import Predictor
+from dsray.verbs.run import run
 
 EXPERIMENT = {
     "name": "damage",
@@ -121,7 +121,7 @@ def _checkpoint(root: Path) -> Reading:
     shutil.rmtree(path / "model")
     experiment = Experiment.load(path / "experiment.yaml")
     data, heard = prepare(experiment.data, root / ".cache"), _Heard()
-    LocalPlacement().train(experiment, data, path, heard)
+    ThisProcess().train(experiment, data, path, heard)
     said += heard.said
     trained = load_model(path / "model")[0].state_dict()
     return Reading({"answers": _digest(trained), "content": states if not said else None}, "; ".join(said))
@@ -131,7 +131,7 @@ def _model(root: Path) -> Reading:
     model, config, schema = load_model(root / "run" / "model")
     data = Prepared.load(_cache(root))
     with torch.no_grad():
-        logits = model.classify(to_batch(data.gather(data.splits["test"][:16]), schema))
+        logits = model.classify(to_batch(data.take(data.splits["test"][:16]), schema))
     training = Record.open(root / "run").read_json("model/training.json")
     return Reading({"answers": logits.tolist(), "content": [training, config.model_dump(mode="json")]})
 
@@ -139,7 +139,7 @@ def _model(root: Path) -> Reading:
 def _cached(root: Path) -> Reading:
     said = "" if Prepared.find(_cache(root)) is not None else "prepared again"
     data = prepare(Experiment.load(root / "run" / "experiment.yaml").data, root / ".cache")
-    rows = {name: torch.from_numpy(values) for name, values in data.gather(np.arange(len(data))).items()}
+    rows = {name: torch.from_numpy(values) for name, values in data.take(np.arange(len(data))).items()}
     about = [
         data.schema.model_dump(mode="json"),
         data.counts,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dsray.experiment import Experiment as Experiment
-    from dsray.report.record import Record as Record
-    from dsray.runner import run as run
+    from dsray.record import Record as Record
+    from dsray.verbs.run import run as run
 
 __version__ = version("dsray")
-_NAMES = {"Experiment": "dsray.experiment", "Record": "dsray.report.record", "run": "dsray.runner"}
+_NAMES = {"Experiment": "dsray.experiment", "Record": "dsray.record", "run": "dsray.verbs.run"}
 __all__ = ["Experiment", "Record", "run"]
 
 

@@ -38,8 +38,8 @@ def run(
     local: Local = False,
 ) -> None:
     """Run every stage that the file names."""
-    from dsray.console import console
-    from dsray.runner import run as run_experiment
+    from dsray.terminal.console import console
+    from dsray.verbs.run import run as run_experiment
 
     run_experiment(
         experiment, *(overrides or []), out=out, resume=resume, local=local, console=console(), command=_typed()
@@ -49,9 +49,9 @@ def run(
 @app.command()
 def check(experiment: ExperimentFile, overrides: Overrides = None) -> None:
     """Validate, and print the resolved plan; start nothing."""
-    from dsray.console import console
     from dsray.experiment import Experiment
-    from dsray.plan import plan
+    from dsray.terminal.console import console
+    from dsray.verbs.check import plan
 
     console().print(plan(Experiment.load(experiment, overrides or [])))
 
@@ -61,7 +61,7 @@ def schema() -> None:
     """Print the JSON Schema of the experiment file, for editors."""
     import json
 
-    from dsray.base import json_schema
+    from dsray.base.kinds import json_schema
     from dsray.experiment import Experiment
 
     print(json.dumps(json_schema(Experiment), indent=1))
@@ -70,7 +70,7 @@ def schema() -> None:
 @app.command()
 def init(kind: Annotated[str, typer.Argument(help="vision, text or multimodal")]) -> None:
     """Print a commented starter experiment."""
-    from dsray.starters import starter
+    from dsray.verbs.init import starter
 
     print(starter(kind), end="")
 
@@ -85,8 +85,8 @@ def predict(
     ] = None,
 ) -> None:
     """Predict the rows of a file with the compressed model of a run."""
-    from dsray.console import console
-    from dsray.predict import predict_file
+    from dsray.terminal.console import console
+    from dsray.verbs.predict import predict_file
 
     predict_file(run, file, out, console())
 
@@ -94,8 +94,8 @@ def predict(
 @app.command()
 def attack(run: Run, overrides: Overrides = None, trust: Trust = False, local: Local = False) -> None:
     """Judge the robustness of a finished run again; overrides start with judge., e.g. judge.epsilon=0.05."""
-    from dsray.console import console
-    from dsray.verbs import attack_run
+    from dsray.terminal.console import console
+    from dsray.verbs.attack import attack_run
 
     attack_run(run, overrides or [], trust=trust, local=local, console=console(), command=_typed())
 
@@ -103,8 +103,8 @@ def attack(run: Run, overrides: Overrides = None, trust: Trust = False, local: L
 @app.command()
 def compress(run: Run, overrides: Overrides = None, trust: Trust = False, local: Local = False) -> None:
     """Quantise and export a finished run; overrides start with compress., and nothing is written if the gate fails."""
-    from dsray.console import console
-    from dsray.verbs import compress_run
+    from dsray.terminal.console import console
+    from dsray.verbs.compress import compress_run
 
     compress_run(run, overrides or [], trust=trust, local=local, console=console(), command=_typed())
 
@@ -118,8 +118,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the compressed model of a run over HTTP."""
-    from dsray.console import console
-    from dsray.verbs import serve_run
+    from dsray.terminal.console import console
+    from dsray.verbs.serve import serve_run
 
     serve_run(run, host=host, port=port, console=console())
 
@@ -127,8 +127,8 @@ def serve(
 @app.command()
 def tune(experiment: ExperimentFile, overrides: Overrides = None, out: Out = None, resume: Resume = False) -> None:
     """Search the space of the file's `tune` section; writes best.yaml, which `dsray run` accepts."""
-    from dsray.console import console
-    from dsray.verbs import tune_experiment
+    from dsray.terminal.console import console
+    from dsray.verbs.tune import tune_experiment
 
     tune_experiment(experiment, overrides or [], out=out, resume=resume, console=console(), command=_typed())
 
@@ -139,10 +139,10 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="HTML file to write", show_default=False)] = None,
 ) -> None:
     """Table across runs; runs of one experiment with several seeds are one column with an interval."""
-    from dsray.console import console
-    from dsray.report import Record
+    from dsray.record import Record
     from dsray.report.compare import compare as compare_records
     from dsray.report.compare import comparison_table, write_comparison
+    from dsray.terminal.console import console
 
     records = [Record.open(path) for path in runs]
     comparison = compare_records(records)
@@ -156,8 +156,8 @@ def compare(
 @app.command()
 def doctor() -> None:
     """What is installed, and what works here."""
-    from dsray.console import console
-    from dsray.doctor import report
+    from dsray.terminal.console import console
+    from dsray.verbs.doctor import report
 
     console().print(report())
 
@@ -165,7 +165,7 @@ def doctor() -> None:
 def main(argv: list[str] | None = None) -> NoReturn:
     """Entry point; the exit status is 0 done, 1 failed while running, 2 wrong request, 130 interrupted."""
     from dsray.base import DsrayError
-    from dsray.interruption import end_on_sigterm
+    from dsray.base.interruption import end_on_sigterm
 
     end_on_sigterm()
     try:
@@ -194,7 +194,7 @@ def _foreign(error: Exception) -> int:
         return int(getattr(error, "exit_code", 2))
     if type(error).__name__ == "Abort":
         return _interrupted()
-    from dsray.disk import REMEDIES, in_words, refusal
+    from dsray.base.disk import REMEDIES, in_words, refusal
 
     if (found := refusal(error)) is not None:
         _say(f"error: {in_words(found, 'disk')}; {REMEDIES[found.errno or 0]}, and try again")
@@ -206,7 +206,7 @@ def _foreign(error: Exception) -> int:
 
 
 def _interrupted() -> int:
-    at_work = sys.modules.get("dsray.writer")  # not imported yet: nothing was begun
+    at_work = sys.modules.get("dsray.runner.writer")  # not imported yet: nothing was begun
     line = at_work.going_on() if at_work else None
     _say(f"interrupted; go on with: {line}" if line else "interrupted")
     return 130

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from dsray.attacks import AttackConfig, perturb
 from dsray.augment import OperationConfig, augment
 from dsray.base import Plugin, RequestError
-from dsray.batch import Batch
+from dsray.base.batch import Batch
+from dsray.base.protocols import Classifier, RowLoss
+from dsray.base.schedules import ScheduleConfig
+from dsray.data.schema import ImageSpec, Schema, TextSpec
 from dsray.models import ModelConfig, load_model, save_model
 from dsray.models.encoders import EncoderConfig
-from dsray.protocols import Classifier, RowLoss
-from dsray.schedules import ScheduleConfig
-from dsray.schema import ImageSpec, Schema, TextSpec
 
 EPSILON = 0.1
 

@@ -22,11 +22,11 @@ def write_tiny_artefact(digits: Prepared, folder: Path, steps: int = 40) -> Path
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for step in range(steps):
         ids, _ = draw(0, "fit", digits.splits["train"], 64, step)
-        batch = to_batch(digits.gather(ids), digits.schema)
+        batch = to_batch(digits.take(ids), digits.schema)
         optimizer.zero_grad()
         sum(F.cross_entropy(logits, batch.target) for logits in model(batch.inputs, batch.present).exits).backward()
         optimizer.step()
-    split = {name: to_batch(digits.gather(rows[:200]), digits.schema) for name, rows in digits.splits.items()}
+    split = {name: to_batch(digits.take(rows[:200]), digits.schema) for name, rows in digits.splits.items()}
     rows = Rows(split["train"], split["validation"], None, split["test"])
     compress(model.eval(), digits.schema, rows, CompressConfig(max_loss_points=100), folder)
     torch.set_num_threads(threads)

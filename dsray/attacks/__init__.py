@@ -8,13 +8,13 @@ from typing import Annotated
 from dsray.attacks.ball import project_linf
 from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.epsilon import Epsilon, check_epsilon
-from dsray.attacks.evaluation import DEFAULT_ATTACKS, evaluate_attacks, evaluate_curve, judge_batch, robust_accuracy
 from dsray.attacks.fgsm import FgsmConfig
 from dsray.attacks.judgeable import check_judged
+from dsray.attacks.judgement import Judgement
+from dsray.attacks.judging import DEFAULT_ATTACKS, judge_batch, judge_batches, judge_curve, robust_accuracy
 from dsray.attacks.losses import cross_entropy, fallen, margin, scaled_cross_entropy
 from dsray.attacks.pgd import PgdConfig
 from dsray.attacks.random_search import RandomSearchConfig
-from dsray.attacks.robustness import Robustness
 from dsray.attacks.runner import perturb
 from dsray.base import one_of
 
@@ -26,17 +26,17 @@ __all__ = [
     "AttackConfig",
     "Epsilon",
     "FgsmConfig",
+    "Judgement",
     "PgdConfig",
     "RandomSearchConfig",
-    "Robustness",
     "check_attacks",
     "check_epsilon",
     "check_judged",
     "cross_entropy",
-    "evaluate_attacks",
-    "evaluate_curve",
     "fallen",
     "judge_batch",
+    "judge_batches",
+    "judge_curve",
     "margin",
     "perturb",
     "project_linf",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dsray.batch import Batch
-from dsray.noise import uniform_torch
+from dsray.base.batch import Batch
+from dsray.base.noise import uniform_torch
 
 IMAGE = "image"
 """The modality that attacks move."""

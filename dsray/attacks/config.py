@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dsray.base import Plugin
-from dsray.protocols import Attack, RowLoss
+from dsray.base.protocols import Attack, RowLoss
 
 
 class AttackConfig(Plugin):

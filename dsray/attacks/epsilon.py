@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from dsray.base import FRACTION, RequestError, fraction
+from dsray.base import RequestError
+from dsray.base.fraction import FRACTION, fraction
 
 
 def check_epsilon(value: float, field: str = "epsilon") -> float:

@@ -10,8 +10,8 @@ from dsray.attacks.ball import IMAGE, project_linf
 from dsray.attacks.config import AttackConfig
 from dsray.attacks.gradient import image_gradient
 from dsray.attacks.losses import IN_TRAINING, LOSSES, LossName
-from dsray.batch import Batch
-from dsray.protocols import Attack, Classifier, RowLoss
+from dsray.base.batch import Batch
+from dsray.base.protocols import Attack, Classifier, RowLoss
 
 
 class FgsmConfig(AttackConfig):

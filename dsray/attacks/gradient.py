@@ -7,8 +7,8 @@ from torch import Tensor
 
 from dsray.attacks.ball import IMAGE
 from dsray.base import RequestError
-from dsray.batch import Batch
-from dsray.protocols import Classifier, RowLoss
+from dsray.base.batch import Batch
+from dsray.base.protocols import Classifier, RowLoss
 
 
 def image_gradient(model: Classifier, batch: Batch, image: Tensor, loss: RowLoss) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dsray.attacks.robustness import Robustness
+from dsray.attacks.judgement import Judgement
 from dsray.base import RequestError
 
 SUM = 1e-3
@@ -63,7 +63,7 @@ def check_logits(logits: Tensor, target: Tensor) -> None:
         )
 
 
-def check_judged(found: Robustness) -> Robustness:
+def check_judged(found: Judgement) -> Judgement:
     """The judgement itself, unless no attack had anything to move or to climb."""
     if found.unmoved.all():
         raise RequestError(f"batches: none of the {len(found.rows)} rows has an image; attacks move images")

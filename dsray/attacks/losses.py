@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dsray.protocols import RowLoss
+from dsray.base.protocols import RowLoss
 
 LossName = Literal["cross_entropy", "margin"]
 

@@ -12,9 +12,9 @@ from dsray.attacks.ball import IMAGE, project_linf, random_start
 from dsray.attacks.config import AttackConfig
 from dsray.attacks.gradient import image_gradient
 from dsray.attacks.losses import IN_TRAINING, LOSSES, LossName, fallen
-from dsray.batch import Batch
-from dsray.noise import key_of
-from dsray.protocols import Attack, Classifier, RowLoss
+from dsray.base.batch import Batch
+from dsray.base.noise import key_of
+from dsray.base.protocols import Attack, Classifier, RowLoss
 
 
 class PgdConfig(AttackConfig):

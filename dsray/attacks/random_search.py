@@ -15,9 +15,9 @@ from torch import Tensor
 from dsray.attacks.ball import IMAGE, project_linf
 from dsray.attacks.config import AttackConfig
 from dsray.attacks.losses import fallen, margin
-from dsray.batch import Batch
-from dsray.noise import key_of, uniform_torch
-from dsray.protocols import Attack, Classifier, RowLoss
+from dsray.base.batch import Batch
+from dsray.base.noise import key_of, uniform_torch
+from dsray.base.protocols import Attack, Classifier, RowLoss
 
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10,000 queries, as in the paper
 

@@ -9,8 +9,8 @@ from dsray.attacks.ball import IMAGE, project_linf
 from dsray.attacks.epsilon import check_epsilon
 from dsray.attacks.untouched import buffers_kept
 from dsray.base import RequestError, RunFailure
-from dsray.batch import Batch
-from dsray.protocols import Attack, Classifier, RowLoss, as_classifier
+from dsray.base.batch import Batch
+from dsray.base.protocols import Attack, Classifier, RowLoss, as_classifier
 
 
 def perturb(

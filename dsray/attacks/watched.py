@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from dsray.attacks.ball import IMAGE
-from dsray.batch import Batch
-from dsray.protocols import Classifier
+from dsray.base.batch import Batch
+from dsray.base.protocols import Classifier
 
 
 class Watched:

@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from dsray.augment.operation import OperationConfig
-from dsray.noise import normal
+from dsray.base.noise import normal
 
 if TYPE_CHECKING:
-    from dsray.protocols import Columns
+    from dsray.base.protocols import Columns
 
 
 class GaussianNoiseConfig(OperationConfig):

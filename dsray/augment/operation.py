@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from dsray.base import Plugin
-from dsray.noise import key_of, uniform
+from dsray.base.noise import key_of, uniform
 
 if TYPE_CHECKING:
-    from dsray.protocols import Columns, Operation
+    from dsray.base.protocols import Columns, Operation
 
 
 class OperationConfig(Plugin):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dsray.base import RunFailure
-from dsray.noise import key_of
+from dsray.base.noise import key_of
 
 if TYPE_CHECKING:
-    from dsray.protocols import Columns, Operation
+    from dsray.base.protocols import Columns, Operation
 
 
 def augment(columns: Columns, operations: Sequence[Operation], seed: int, stage: str) -> Columns:

@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from dsray.augment.operation import OperationConfig
-from dsray.noise import uniform
+from dsray.base.noise import uniform
 
 if TYPE_CHECKING:
-    from dsray.protocols import Columns
+    from dsray.base.protocols import Columns
 
 
 class ShiftConfig(OperationConfig):

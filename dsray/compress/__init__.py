@@ -1,10 +1,10 @@
 """Quantisation and export: a trained model becomes an artefact that serving needs nothing else for.
 
-Reading an artefact (`Artefact`, `Session`) loads no torch; making one is `dsray.compress.compress`.
+Reading an artefact (`Artefact`, `OnnxModel`) loads no torch; making one is `dsray.compress.compress`.
 """
 
 from dsray.compress.artefact import Artefact
 from dsray.compress.config import CompressConfig
-from dsray.compress.session import Answers, Session
+from dsray.compress.onnx_model import OnnxModel, Outputs
 
-__all__ = ["Answers", "Artefact", "CompressConfig", "Session"]
+__all__ = ["Artefact", "CompressConfig", "OnnxModel", "Outputs"]

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from dsray.base import RequestError, explain
-from dsray.compress.session import Session
-from dsray.folders import put_back, replacing_folder
-from dsray.schema import Schema
-from dsray.sums import Damaged, compare, digest, digest_of, seal, unseal
+from dsray.base.folders import put_back, replacing_folder
+from dsray.base.sums import Damaged, compare, digest, digest_of, seal, unseal
+from dsray.compress.onnx_model import OnnxModel
+from dsray.data.schema import Schema
 
 FORMAT = 1
 
@@ -38,10 +38,10 @@ class Artefact:
         """Blocks of the trunk; no row runs more."""
         return int(self.manifest["compute"]["blocks"])
 
-    def session(self, threads: int = 1) -> Session:
+    def model(self, threads: int = 1) -> OnnxModel:
         """The model, ready to answer."""
         try:
-            return Session(self.folder / "model.onnx", threads)
+            return OnnxModel(self.folder / "model.onnx", threads)
         except Exception as error:  # onnxruntime has a class for each of its reasons, with no base of their own
             reason = " ".join(str(error).split())
             raise RequestError(f"artefact: {self.folder / 'model.onnx'} cannot be run ({reason})") from None

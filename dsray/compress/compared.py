@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dsray.batch import Batch
-from dsray.compress.session import Answers
+from dsray.base.batch import Batch
+from dsray.compress.onnx_model import Outputs
 
 
-def compared(name: str, torch: Answers, int8: Answers, batch: Batch, classes: tuple[str, ...]) -> dict[str, Any]:
+def compared(name: str, torch: Outputs, int8: Outputs, batch: Batch, classes: tuple[str, ...]) -> dict[str, Any]:
     """`NAME_torch` and `NAME_int8`, the accuracies on all rows, and `NAME_chance`: that of the best constant answer.
 
     Where the torch model gives every row the same answer, `NAME_one_answer` is its class.

@@ -15,20 +15,20 @@ import onnx
 import torch
 from torch import nn
 
-from dsray.aside import naming
 from dsray.base import RunFailure
-from dsray.batch import Batch
+from dsray.base.aside import naming
+from dsray.base.batch import Batch
+from dsray.base.modes import evaluating
 from dsray.compress.artefact import write_artefact
 from dsray.compress.compared import compared, lost_points
 from dsray.compress.config import CompressConfig
 from dsray.compress.export import OPSET, export_onnx
+from dsray.compress.onnx_model import OnnxModel, Outputs
 from dsray.compress.parity import parity
 from dsray.compress.quantize import activations, quantize
 from dsray.compress.ranges import activation_ranges
-from dsray.compress.session import Answers, Session
 from dsray.compress.speed import Call, interleaved
-from dsray.modes import evaluating
-from dsray.schema import Schema
+from dsray.data.schema import Schema
 
 METHODS = {"minmax": False, "minmax averaged over batches": True}
 """Ways to find the ranges of activations, in the order in which they are tried."""
@@ -88,7 +88,7 @@ def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfi
                 export_onnx(model, example, graphs.deep)  # type: ignore[arg-type]
         report: dict[str, Any] = {
             "settings": config.model_dump(mode="json"),
-            "parity": parity(_torch(model, rows.test), _session(Session(graphs.full, config.threads), rows.test)),
+            "parity": parity(_torch(model, rows.test), _graph(OnnxModel(graphs.full, config.threads), rows.test)),
         }
         method, found = _best(model, schema, graphs, rows, config)
         report |= found | {"calibration": method}
@@ -110,15 +110,15 @@ def _best(
     for method, averaged in METHODS.items():
         ranges = activation_ranges(graphs.deep, activations(graphs.full), feed, averaged=averaged)
         quantize(graphs.full, graphs.small, ranges, example)
-        session = Session(graphs.small, config.threads)
-        found = _compared("gate", model, session, rows.gate_clean, schema)
+        graph = OnnxModel(graphs.small, config.threads)
+        found = _compared("gate", model, graph, rows.gate_clean, schema)
         if graphs.exits:
             quantize(graphs.deep, graphs.small_deep, ranges, example)
             with _every_block(model):
-                deep = Session(graphs.small_deep, config.threads)
+                deep = OnnxModel(graphs.small_deep, config.threads)
                 found |= _compared("gate_full_depth", model, deep, rows.gate_clean, schema)
         if rows.gate_adversarial is not None:
-            found |= _compared("gate_adversarial", model, session, rows.gate_adversarial, schema)
+            found |= _compared("gate_adversarial", model, graph, rows.gate_adversarial, schema)
         points = {name: lost_points(found, name) for name in GATES if f"{name}_torch" in found}
         found |= {f"{name}_loss_points": value for name, value in points.items()}
         tried.append((method, points, found))
@@ -155,21 +155,21 @@ def _passes(points: dict[str, float], config: CompressConfig) -> bool:
 
 def _figures(model: nn.Module, schema: Schema, small: Path, rows: Rows, config: CompressConfig) -> dict[str, Any]:
     """Accuracy of both models on the test rows, clean and adversarial."""
-    session = Session(small, config.threads)
-    found = _compared("accuracy", model, session, rows.test, schema)
+    graph = OnnxModel(small, config.threads)
+    found = _compared("accuracy", model, graph, rows.test, schema)
     found["loss_points"] = lost_points(found, "accuracy")
     if rows.test_adversarial is not None:
-        found |= _compared("adversarial", model, session, rows.test_adversarial, schema)
+        found |= _compared("adversarial", model, graph, rows.test_adversarial, schema)
         found["adversarial_loss_points"] = lost_points(found, "adversarial")
     return found
 
 
-def _compared(name: str, model: nn.Module, session: Session, batch: Batch, schema: Schema) -> dict[str, Any]:
-    return compared(name, _torch(model, batch), _session(session, batch), batch, schema.classes)
+def _compared(name: str, model: nn.Module, graph: OnnxModel, batch: Batch, schema: Schema) -> dict[str, Any]:
+    return compared(name, _torch(model, batch), _graph(graph, batch), batch, schema.classes)
 
 
 def _speed(model: nn.Module, full: Path, small: Path, batch: Batch, threads: int) -> list[dict[str, Any]]:
-    engines = {"onnxruntime fp32": Session(full, threads), "onnxruntime int8": Session(small, threads)}
+    engines = {"onnxruntime fp32": OnnxModel(full, threads), "onnxruntime int8": OnnxModel(small, threads)}
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     lines = []
@@ -177,7 +177,7 @@ def _speed(model: nn.Module, full: Path, small: Path, batch: Batch, threads: int
         part = batch.select(torch.arange(size) % len(batch))  # a small test split is repeated
         feed = columns(part)
         calls: dict[str, Call] = {"torch eager fp32": partial(_forward, model, part)}
-        calls |= {name: partial(session.run, feed) for name, session in engines.items()}
+        calls |= {name: partial(graph.run, feed) for name, graph in engines.items()}
         for name, ms in interleaved(calls).items():
             lines.append({"engine": name, "batch": size, "ms_median": ms})
     torch.set_num_threads(before)
@@ -196,7 +196,7 @@ def _about(model: nn.Module, report: dict[str, Any]) -> dict[str, Any]:
 
 
 def columns(batch: Batch) -> dict[str, np.ndarray]:
-    """A batch as the arrays that a session reads."""
+    """A batch as the arrays that an exported model reads."""
     found = {name: values.numpy() for name, values in batch.inputs.items()}
     return found | {f"present.{name}": flags.numpy() for name, flags in batch.present.items()}
 
@@ -206,14 +206,14 @@ def _forward(model: nn.Module, batch: Batch):  # type: ignore[no-untyped-def]
     return model(batch.inputs, batch.present)
 
 
-def _torch(model: nn.Module, batch: Batch) -> Answers:
+def _torch(model: nn.Module, batch: Batch) -> Outputs:
     """The model's answers, 256 rows at a time."""
     outputs = [_forward(model, batch.select(slice(i, i + 256))) for i in range(0, len(batch), 256)]  # type: ignore[arg-type]
     logits = torch.cat([output.logits for output in outputs])
-    return Answers(
+    return Outputs(
         logits.numpy(), logits.softmax(-1).numpy(), torch.cat([output.blocks_run for output in outputs]).numpy()
     )
 
 
-def _session(session: Session, batch: Batch) -> Answers:
-    return session.run_all(columns(batch), len(batch))
+def _graph(graph: OnnxModel, batch: Batch) -> Outputs:
+    return graph.run_all(columns(batch), len(batch))

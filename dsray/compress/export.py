@@ -13,8 +13,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from dsray.batch import Batch
-from dsray.modes import evaluating
+from dsray.base.batch import Batch
+from dsray.base.modes import evaluating
 
 OPSET = 18
 

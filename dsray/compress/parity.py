@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from dsray.base import RunFailure
-from dsray.compress.session import Answers
+from dsray.compress.onnx_model import Outputs
 
 SAME_ROUTE, LOGIT_GAP = 0.995, 1e-4
 
 
-def parity(torch_answers: Answers, graph: Answers) -> dict[str, float]:
+def parity(torch_answers: Outputs, graph: Outputs) -> dict[str, float]:
     """Rows, share that ran the same blocks, and the largest gap of logits on those; RunFailure beyond the limits."""
     same = torch_answers.blocks_run == graph.blocks_run
     gap = float(np.abs(torch_answers.logits - graph.logits)[same].max()) if same.any() else float("inf")

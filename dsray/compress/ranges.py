@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from dsray.compress.session import onnx_session
+from dsray.compress.onnx_model import onnx_session
 
 Ranges = dict[str, tuple[float, float]]
 """Tensor -> lowest and highest value. A tensor that no row reached (of an expert that none chose) is not in it."""

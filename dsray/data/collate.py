@@ -9,9 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dsray.batch import Batch
-    from dsray.protocols import Columns
-    from dsray.schema import Schema
+    from dsray.base.batch import Batch
+    from dsray.base.protocols import Columns
+    from dsray.data.schema import Schema
 
 
 def to_batch(columns: Columns, schema: Schema) -> Batch:
@@ -20,7 +20,7 @@ def to_batch(columns: Columns, schema: Schema) -> Batch:
     columns: `image` (rows, channels, height, width) float32 in [0, 1] or uint8 in 0..255, `text` (rows, length),
         `present.MODALITY`, `target`, `row` and `epoch`, as `Prepared.gather` gives them.
     """
-    from dsray.batch import Batch  # torch: not for the workers of the data pipeline
+    from dsray.base.batch import Batch  # torch: not for the workers of the data pipeline
 
     inputs = {name: columns[name] for name in schema.modalities}
     if "image" in inputs:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dsray.schema import Schema
+from dsray.data.schema import Schema
 
 Counts = dict[str, dict[str, int]]
 """Input or `label` -> what -> rows; zeros included, which tell that it was counted."""

@@ -15,9 +15,9 @@ import pyarrow as pa
 from PIL import Image
 from pydantic import Field
 
+from dsray.base.noise import key_of
 from dsray.data.questions import ANSWERS, SEEN, WORDINGS
 from dsray.data.source import SPLITS, SourceConfig
-from dsray.noise import key_of
 
 _TEST, _VALIDATION = 0.2, 0.1
 

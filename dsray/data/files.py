@@ -11,9 +11,9 @@ import pyarrow.csv
 from dsray.base import RequestError, nearest
 from dsray.data.classlabel import named, named_by, names_of
 from dsray.data.parquet import read_parquet
+from dsray.data.schema import Schema
 from dsray.data.shards import different
 from dsray.data.tables import holds_images, holds_labels, holds_text
-from dsray.schema import Schema
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 _BLOCKS = pyarrow.csv.ReadOptions(block_size=2**24)  # bytes; no value may be longer

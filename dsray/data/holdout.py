@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from dsray.base import RequestError
-from dsray.noise import key_of
+from dsray.base.noise import key_of
 
 if TYPE_CHECKING:
     from dsray.data.config import DataConfig

@@ -14,7 +14,7 @@ from dsray.data.counts import Counts, mark
 from dsray.data.named import named_in, names_files
 from dsray.data.origin import RowFault
 from dsray.data.pictures import UNREADABLE, Picture, decode, fault
-from dsray.schema import ImageSpec
+from dsray.data.schema import ImageSpec
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

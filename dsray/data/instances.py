@@ -10,11 +10,11 @@ import numpy as np
 
 from dsray.base import RequestError, nearest
 from dsray.data.pictures import TOO_LARGE, UNREADABLE, WrongSize, decode
+from dsray.data.schema import ImageSpec, Schema
 from dsray.data.tokens import tokenise
-from dsray.schema import ImageSpec, Schema
 
 if TYPE_CHECKING:
-    from dsray.protocols import Columns
+    from dsray.base.protocols import Columns
 
 
 def columns_of(instances: Sequence[Any], schema: Schema, field: str = "instances") -> Columns:

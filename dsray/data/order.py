@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from dsray.noise import key_of
+from dsray.base.noise import key_of
 
 
 def draw(seed: int, stage: str, pool: np.ndarray, batch: int, step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from dsray.aside import replacing_file
 from dsray.base import RequestError
+from dsray.base.aside import replacing_file
 
 
 def _write_json_lines(table: pa.Table, path: Path) -> None:

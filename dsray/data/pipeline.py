@@ -9,9 +9,9 @@ from dsray.data.config import DataConfig
 from dsray.data.images import encode_images
 from dsray.data.labels import class_names, encode_label
 from dsray.data.origin import numbered
+from dsray.data.schema import ImageSpec, Schema
 from dsray.data.texts import fit_text
 from dsray.data.tokens import encode_text, is_tokenizer
-from dsray.schema import ImageSpec, Schema
 
 
 def fit_schema(config: DataConfig, train: pa.Table) -> Schema:

@@ -15,8 +15,8 @@ from dsray.data.named import hash_of_all
 from dsray.data.origin import placed
 from dsray.data.pipeline import fit_schema, prepare_blocks
 from dsray.data.prepared import Prepared, assemble
+from dsray.data.schema import Schema
 from dsray.data.tables import load_tables
-from dsray.schema import Schema
 
 Encode = Callable[[Mapping[str, pa.Table], Schema], dict[str, pa.Table]]
 _NAMED = "a picture that a row names"

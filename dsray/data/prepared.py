@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from dsray.aside import clear_leftovers
 from dsray.base import RequestError, RunFailure
+from dsray.base.aside import clear_leftovers
+from dsray.base.folders import put_back, replacing_folder
+from dsray.base.sums import Damaged, seal, unseal
 from dsray.data.collate import unit_range
 from dsray.data.config import DataConfig
 from dsray.data.counts import Counts, count_rows
 from dsray.data.images import remarks
 from dsray.data.labels import UNLABELLED
 from dsray.data.remarks import remarks_on
+from dsray.data.schema import Schema
 from dsray.data.source import SPLITS
 from dsray.data.stored import StoredColumns, StoredTable, write_columns, write_table
-from dsray.folders import put_back, replacing_folder
-from dsray.schema import Schema
-from dsray.sums import Damaged, seal, unseal
 
 if TYPE_CHECKING:
-    from dsray.protocols import Columns
+    from dsray.base.protocols import Columns
 
 _ROWS, _SHOWN, _ABOUT = "rows.bin", "shown.arrow", "prepared.json"
 
@@ -59,7 +59,7 @@ class Prepared:
         """The columns kept for reports, and the raw text; a row per row id."""
         return self.kept.read() if isinstance(self.kept, StoredTable) else self.kept
 
-    def gather(self, rows: np.ndarray, epochs: np.ndarray | None = None) -> Columns:
+    def take(self, rows: np.ndarray, epochs: np.ndarray | None = None) -> Columns:
         """Copies of the given rows, with `row` and `epoch` (zeros unless given); `image` float32 in [0, 1]."""
         columns = self.columns.around(rows) if isinstance(self.columns, StoredColumns) else self.columns
         found = {name: values[rows] for name, values in columns.items()}

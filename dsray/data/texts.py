@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dsray.data.config import TextColumn
+from dsray.data.schema import TextSpec
 from dsray.data.tokens import count_tokens, learn_tokenizer, load_tokenizer, words_of
-from dsray.schema import TextSpec
 
 COVERED = 0.95
 LEAST_VOCABULARY, MOST_VOCABULARY = 256, 8192

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from dsray.base import RequestError
 from dsray.data.counts import mark
-from dsray.schema import TextSpec
+from dsray.data.schema import TextSpec
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -1,7 +1,7 @@
 """Stages, the one training loop, and evaluation. Never imports ray."""
 
 from dsray.engine.compile import compile_stages, undefended
-from dsray.engine.config import AdversarialConfig, AdversarialStage, RobustnessConfig, TrainConfig
+from dsray.engine.config import AdversarialConfig, AdversarialStage, JudgeConfig, TrainConfig
 from dsray.engine.evaluate import Evaluation, evaluate
 from dsray.engine.loop import Cadence, fit
 from dsray.engine.regimes import ContinualConfig, FinetuneConfig
@@ -18,10 +18,10 @@ __all__ = [
     "Evaluation",
     "FinetuneConfig",
     "HistoryFile",
+    "JudgeConfig",
     "LocalWorker",
     "Perturb",
     "Replay",
-    "RobustnessConfig",
     "RowFilter",
     "Stage",
     "TrainConfig",

@@ -6,13 +6,13 @@ from pydantic import Field, model_validator
 
 from dsray.attacks import AnyAttack, Epsilon, PgdConfig, RandomSearchConfig, check_attacks
 from dsray.base import Config
+from dsray.base.schedules import AnySchedule
 from dsray.engine.executions import Precision
 from dsray.engine.length import Length
 from dsray.engine.policies import AnyPolicy
 from dsray.engine.stage import Perturb
 from dsray.engine.terms import AnyTerm, MadryConfig, TaskConfig, TradesConfig
 from dsray.optim import AdamWConfig, AnyOptimizer, Rates
-from dsray.schedules import AnySchedule
 
 
 class TrainConfig(Length):
@@ -82,7 +82,7 @@ class AdversarialStage(Length):
         return Perturb(attack=self.attack, epsilon=self.epsilon, share=self.share, climbs=climbs)
 
 
-class RobustnessConfig(Config):
+class JudgeConfig(Config):
     """How the run judges robustness, on rows of the test split."""
 
     epsilon: Epsilon = Field(0.1, description="radius of the judgement, in input-range units")
@@ -96,7 +96,7 @@ class RobustnessConfig(Config):
     curve_rows: int = Field(75, ge=1, description="rows that the curve is judged on")
 
     @model_validator(mode="after")
-    def _can_judge(self) -> RobustnessConfig:
+    def _can_judge(self) -> JudgeConfig:
         check_attacks(self.attacks)
         return self
 
@@ -106,7 +106,7 @@ class AdversarialConfig(Config):
 
     stages: tuple[AdversarialStage, ...] = Field((), description="in order, each after the clean stage")
     baseline: bool = Field(True, description="train an undefended model of equal steps beside it")
-    judge: RobustnessConfig = RobustnessConfig()
+    judge: JudgeConfig = JudgeConfig()
 
     @model_validator(mode="after")
     def _names_differ(self) -> AdversarialConfig:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dsray.batch import Batch
+from dsray.base.batch import Batch
+from dsray.base.protocols import Output, RowLoss
 from dsray.learning import Anchor
-from dsray.protocols import Output, RowLoss
 
 Perturbation = Callable[[Batch, Tensor | None], Batch]
 """(batch, clean answers (batch, classes) to move away from, or None: climb the attack's own loss) -> adversarial batch."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsray.base import RequestError
-from dsray.batch import Batch
-from dsray.modes import evaluating
+from dsray.base.batch import Batch
+from dsray.base.modes import evaluating
 
 
 @dataclass(frozen=True)

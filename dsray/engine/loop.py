@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 
 from dsray.base import RunFailure
-from dsray.data import Plan
+from dsray.data import Draws
 from dsray.engine.actions import ActionConfig, Border
 from dsray.engine.executions import Execution
-from dsray.engine.regime import Regime
+from dsray.engine.regime import ReadyStage
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
 from dsray.engine.validate import validation_line
@@ -67,9 +67,9 @@ class _Loop:
         rows = stage.rows.select(self.worker.data, "train", stage.name)
         if state.step == 0:
             self._border(stage, "begin", stage.on_enter, rows)
-        regime = Regime(stage, state, self.seed, self.worker.rank, self.worker.size)
-        plan = self._plan(stage, rows)
-        reason = self._steps(stage, regime, plan)
+        regime = ReadyStage(stage, state, self.seed, self.worker.rank, self.worker.size)
+        draws = self._draws(stage, rows)
+        reason = self._steps(stage, regime, draws)
         if reason is None:
             self._checkpoint(stage)
             return False
@@ -81,15 +81,15 @@ class _Loop:
         self._checkpoint(stage)
         return True
 
-    def _plan(self, stage: Stage, rows) -> Plan:  # type: ignore[no-untyped-def]
+    def _draws(self, stage: Stage, rows) -> Draws:  # type: ignore[no-untyped-def]
         replayed = stage.replay.rows(stage.batch) if stage.replay else 0
         memory = self.state.memory.rows if stage.replay else self.state.memory.rows[:0]
-        return Plan(self.seed, stage.name, rows, stage.batch, memory, replayed)
+        return Draws(self.seed, stage.name, rows, stage.batch, memory, replayed)
 
-    def _steps(self, stage: Stage, regime: Regime, plan: Plan) -> str | None:
+    def _steps(self, stage: Stage, regime: ReadyStage, draws: Draws) -> str | None:
         """Train to the end of the stage; returns why it ended, None when asked to stop in the middle."""
         state, worker = self.state, self.worker
-        for batch in worker.batches(plan, state.step, stage.steps):
+        for batch in worker.batches(draws, state.step, stage.steps):
             self._step(stage, regime, batch)
             reason = self._validate(stage, regime)
             if reason or state.step >= stage.steps:
@@ -100,7 +100,7 @@ class _Loop:
                 self._checkpoint(stage)
         return "steps done"
 
-    def _step(self, stage: Stage, regime: Regime, batch) -> None:  # type: ignore[no-untyped-def]
+    def _step(self, stage: Stage, regime: ReadyStage, batch) -> None:  # type: ignore[no-untyped-def]
         state, execution = self.state, self.execution
         assert state.optimizer is not None
         regime.training_mode(state.model)
@@ -128,7 +128,7 @@ class _Loop:
                     line[f"rate/x{group['scale']:g}"] = group["lr"]
             self.worker.report(line)
 
-    def _validate(self, stage: Stage, regime: Regime) -> str | None:
+    def _validate(self, stage: Stage, regime: ReadyStage) -> str | None:
         state = self.state
         if not (_due(state.global_step, self.cadence.validate) or state.step == stage.steps):
             return None

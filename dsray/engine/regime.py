@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from dsray.attacks import perturb
-from dsray.batch import Batch
+from dsray.base.batch import Batch
+from dsray.base.modes import frozen_parts
+from dsray.base.noise import key_of
+from dsray.base.protocols import Attack
+from dsray.base.schedules import Schedule
 from dsray.engine.context import Context, Perturbation, divergence
 from dsray.engine.executions import WeightedTerm
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
-from dsray.modes import frozen_parts
-from dsray.noise import key_of
 from dsray.optim import trainable_names
-from dsray.protocols import Attack
-from dsray.schedules import Schedule
 
 
-class Regime:
+class ReadyStage:
     """What a stage says, built, for worker `rank` of `size`. `epsilon` is None where the stage has no attack."""
 
     def __init__(self, stage: Stage, state: TrainState, seed: int, rank: int = 0, size: int = 1):
@@ -81,7 +81,7 @@ class Regime:
     def _attacked(self, remembers: bool) -> Tensor:
         """Which of this worker's rows are attacked: the stage's share of the global batch, new and replayed rows alike.
 
-        New rows come first in a batch (see `Plan`); the first ones of each kind are attacked.
+        New rows come first in a batch (see `Draws`); the first ones of each kind are attacked.
         """
         batch = self.stage.batch
         share = self.stage.perturb.share if self.stage.perturb else 0.0

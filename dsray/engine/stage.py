@@ -8,12 +8,12 @@ from pydantic import Field
 
 from dsray.attacks import AnyAttack
 from dsray.base import Config
+from dsray.base.schedules import AnySchedule
 from dsray.engine.actions import AnyAction
 from dsray.engine.policies import AnyPolicy
 from dsray.engine.rows import Replay, RowFilter
 from dsray.engine.terms import AnyTerm
 from dsray.optim import AnyOptimizer, Pattern, Rates
-from dsray.schedules import AnySchedule
 
 
 class Perturb(Config):

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from dsray.base import RequestError
+from dsray.base.noise import VERSION as NOISE
 from dsray.learning import Anchor, ReplayMemory
-from dsray.noise import VERSION as NOISE
 from dsray.optim import load_named_state, named_state
 
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsray.base import RequestError
+from dsray.base.modes import evaluating
 from dsray.data import labelled, to_batch, uneven
 from dsray.engine.executions import Execution
 from dsray.engine.worker import Worker
-from dsray.modes import evaluating
 
 ROWS = 256
 
@@ -36,7 +36,7 @@ def validation_line(model: nn.Module, worker: Worker, execution: Execution) -> d
     tally = torch.zeros(3, len(data.schema.classes) + 1, dtype=torch.int64)
     with evaluating(model):
         for i in range(0, len(rows), ROWS):
-            batch = to_batch(data.gather(rows[i : i + ROWS]), data.schema).to(worker.device)
+            batch = to_batch(data.take(rows[i : i + ROWS]), data.schema).to(worker.device)
             output = execution.predict(batch)
             logits = output.logits.float()
             loss += F.cross_entropy(logits, batch.target, reduction="sum", ignore_index=-1).double().cpu()

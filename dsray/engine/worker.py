@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from dsray.aside import flush, naming, replacing_file
 from dsray.augment import AugmentConfig, augment
-from dsray.batch import Batch
-from dsray.checkpoint import save_checkpoint
-from dsray.data import Plan, Prepared, to_batch
-from dsray.history import LineReader, written_line
+from dsray.base.aside import flush, naming, replacing_file
+from dsray.base.batch import Batch
+from dsray.base.lines import LineReader, written_line
+from dsray.data import Draws, Prepared, to_batch
+from dsray.engine.checkpoint import save_checkpoint
 
 if TYPE_CHECKING:
     from dsray.engine.state import TrainState
@@ -31,7 +31,7 @@ class Worker(Protocol):
     device: torch.device
     data: Prepared
 
-    def batches(self, plan: Plan, first: int, last: int) -> Iterator[Batch]:
+    def batches(self, draws: Draws, first: int, last: int) -> Iterator[Batch]:
         """This worker's rows of global batches first..last-1, augmented, on the device."""
         ...
 
@@ -70,11 +70,11 @@ class LocalWorker:
         self.checkpoints = folder / checkpoints if folder else None
         self.on_line = on_line
 
-    def batches(self, plan: Plan, first: int, last: int) -> Iterator[Batch]:
+    def batches(self, draws: Draws, first: int, last: int) -> Iterator[Batch]:
         for step in range(first, last):
-            rows, epochs = plan(step)
-            columns = self.data.gather(rows[self.rank :: self.size], epochs[self.rank :: self.size])
-            yield to_batch(augment(columns, self.operations, self.seed, plan.stage), self.data.schema).to(self.device)
+            rows, epochs = draws(step)
+            columns = self.data.take(rows[self.rank :: self.size], epochs[self.rank :: self.size])
+            yield to_batch(augment(columns, self.operations, self.seed, draws.stage), self.data.schema).to(self.device)
 
     def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
         if self.log:

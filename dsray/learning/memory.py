@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dsray.noise import key_of
+from dsray.base.noise import key_of
 
 
 @dataclass

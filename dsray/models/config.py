@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import Field, ValidationError, model_validator
 
 from dsray.base import Config, RequestError
+from dsray.data.schema import Schema
 from dsray.models.depth import AnyDepth, EarlyExitConfig
 from dsray.models.encoders import EncodersConfig
 from dsray.models.heads import AnyHead, ClassificationConfig
 from dsray.models.model import RoutedModel
 from dsray.models.trunk import TrunkConfig
-from dsray.schema import Schema
 
 
 class ModelConfig(Config):

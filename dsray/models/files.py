@@ -14,12 +14,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from dsray.base import RequestError, untrusted
-from dsray.folders import put_back, replacing_folder
+from dsray.base import RequestError
+from dsray.base.folders import put_back, replacing_folder
+from dsray.base.kinds import untrusted
+from dsray.base.sums import Damaged, check_sums, parse, write_sums
+from dsray.data.schema import Schema
 from dsray.models.config import ModelConfig
 from dsray.models.model import RoutedModel
-from dsray.schema import Schema
-from dsray.sums import Damaged, check_sums, parse, write_sums
 
 FORMAT = 2
 """1 had no `sums.json`; it is still read."""

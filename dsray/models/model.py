@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from dsray.batch import Batch
+from dsray.base.batch import Batch
+from dsray.base.protocols import Output
 from dsray.models.depth import Depth
 from dsray.models.encoders import ModalityEncoder
 from dsray.models.exportable import ExportableModel
 from dsray.models.trunk import Trunk, TrunkConfig
-from dsray.protocols import Output
 
 
 class RoutedModel(nn.Module):

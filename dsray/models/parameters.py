@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from dsray.data.schema import Schema
 from dsray.models.config import ModelConfig
 from dsray.models.model import RoutedModel
-from dsray.schema import Schema
 
 
 class _Uninitialised(TorchFunctionMode):

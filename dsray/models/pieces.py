@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from dsray.batch import Batch
+from dsray.base.batch import Batch
 from dsray.models.model import RoutedModel
 
 

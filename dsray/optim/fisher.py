@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from dsray.base import RequestError
-from dsray.batch import Batch
-from dsray.modes import evaluating
-from dsray.noise import key_of, uniform_torch
-from dsray.protocols import as_classifier
+from dsray.base.batch import Batch
+from dsray.base.modes import evaluating
+from dsray.base.noise import key_of, uniform_torch
+from dsray.base.protocols import as_classifier
 
 FisherKind = Literal["true", "empirical"]
 

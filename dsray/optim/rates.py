@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pydantic import Field, model_validator
 
 from dsray.base import Config
+from dsray.base.schedules import AnySchedule, CosineConfig
 from dsray.optim.patterns import Pattern, first_match
-from dsray.schedules import AnySchedule, CosineConfig
 
 
 class LayerRate(Config):

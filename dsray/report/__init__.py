@@ -1,5 +1,1 @@
-"""The record of a run and what is made from it: manifest, TensorBoard events, report, comparison, console."""
-
-from dsray.report.record import Record
-
-__all__ = ["Record"]
+"""Pages and figures that are made from records."""

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.table import Table
 
-from dsray.aside import replacing_file
 from dsray.base import RequestError
+from dsray.base.aside import replacing_file
+from dsray.base.sealed import made_from
+from dsray.record.record import Record
+from dsray.record.words import count, plain_name
 from dsray.report.comparison import Comparison, group_runs, left_out, metric_cells, timing_cells, written
-from dsray.report.files import made_from
 from dsray.report.page import page
-from dsray.report.record import Record
 from dsray.report.sections.compared import SECTIONS, heading
-from dsray.report.words import count, plain_name
 
 
 def compare(records: Sequence[Record]) -> Comparison:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dsray.report.cautions import of_known_alone
-from dsray.report.judgements import KEPT, differing, in_words, judgements
-from dsray.report.record import Record
-from dsray.report.words import count, number, percent, seconds
+from dsray.record.cautions import of_known_alone
+from dsray.record.judgements import KEPT, differing, in_words, judgements
+from dsray.record.record import Record
+from dsray.record.words import count, number, percent, seconds
 
 _OWN = ("name", "seed")
 """Top-level keys that may differ between runs of one experiment."""

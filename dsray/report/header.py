@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
-from dsray.report.cautions import is_uneven
-from dsray.report.int8 import int8_figures
-from dsray.report.judgements import in_words, own_judgement
+from dsray.record.cautions import is_uneven
+from dsray.record.int8 import int8_figures
+from dsray.record.judgements import in_words, own_judgement
+from dsray.record.record import Record
+from dsray.record.words import count, percent, points, seconds, size
 from dsray.report.markup import Child, Html, el
-from dsray.report.record import Record
-from dsray.report.words import count, percent, points, seconds, size
 
 
 def header(record: Record) -> list[Child]:

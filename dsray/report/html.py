@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dsray.report.files import made_from
+from dsray.base.sealed import made_from
+from dsray.record.record import Record
 from dsray.report.header import header
 from dsray.report.page import page
-from dsray.report.record import Record
 from dsray.report.sections import SECTIONS
 
 

@@ -14,10 +14,10 @@ import ray
 import ray.data
 
 from dsray.augment import AugmentConfig
-from dsray.data import DataConfig, Plan, Prepared
+from dsray.data import DataConfig, Draws, Prepared
 from dsray.data import prepare as prepare_rows
-from dsray.runtime.gather import REFUSED, Share, gather, prepare_block, refusal
-from dsray.schema import Schema
+from dsray.data.schema import Schema
+from dsray.runtime.blocks import REFUSED, Share, gather, prepare_block, refusal
 
 BLOCK_ROWS = 4096
 """Row ids of a block: several global batches, since smaller blocks cost more in start-up than they save in time."""
@@ -70,7 +70,7 @@ def _numbered(
 def augmented(
     data: ray.ObjectRef,
     augmentation: AugmentConfig,
-    plan: Plan,
+    draws: Draws,
     first: int,
     last: int,
     rank: int,
@@ -79,17 +79,17 @@ def augmented(
     tasks: int = 1,
     **remote: Any,
 ) -> Iterator[dict[str, Any]]:
-    """One dictionary of arrays per step first..last-1: this worker's rows, in the order of the plan.
+    """One dictionary of arrays per step first..last-1: this worker's rows, in the order of the draws.
 
     data: reference to the `Prepared` rows. tasks: most data tasks at a time, which begin at once and make blocks ahead
     of the consumer; more than there are idle CPUs would hold up the training that they feed. remote: their options, as
     Ray names them.
     """
     quiet_context()
-    mine = plan.per_worker(rank, size)
+    mine = draws.per_worker(rank, size)
     share = Share(first, last, max(1, BLOCK_ROWS // mine), rank, size)
     blocks = -(-(last - first) // share.steps)
-    shared = {"plan": [ray.put(plan)], "share": share, "data": [data], "operations": augmentation, "seed": seed}
+    shared = {"plan": [ray.put(draws)], "share": share, "data": [data], "operations": augmentation, "seed": seed}
     dataset = _numbered(blocks, gather, shared, tasks, **remote)
     return iter(
         cast(Iterable[dict[str, Any]], dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4))

@@ -28,16 +28,17 @@ from ray.serve.schema import LoggingConfig
 from rich.console import Console
 
 from dsray.base import RequestError, RunFailure, explain
+from dsray.base.interruption import end_on_sigterm
 from dsray.compress import Artefact
-from dsray.interruption import end_on_sigterm
+from dsray.parallel.config import ParallelConfig
 from dsray.runtime.session import Session
-from dsray.sections import ParallelConfig, ServeConfig
 from dsray.serving import Predictor
 from dsray.serving.address import reach
 from dsray.serving.api import build_api
+from dsray.serving.config import ServeConfig
 
 if TYPE_CHECKING:
-    from dsray.protocols import Columns
+    from dsray.base.protocols import Columns
 
 QUIET = LoggingConfig(log_level="CRITICAL", enable_access_log=False)
 READY_S = 60.0

@@ -13,8 +13,8 @@ import dsray.runtime.quiet  # noqa: F401  isort: skip
 import ray
 
 from dsray.base import RequestError, RunFailure
-from dsray.interruption import end_on_sigterm
-from dsray.sections import ParallelConfig
+from dsray.base.interruption import end_on_sigterm
+from dsray.parallel.config import ParallelConfig
 
 SPARE_CPUS = 10
 """Ray Data shares the CPUs that are left among all its executions, those of a killed worker included for minutes; one
@@ -41,7 +41,7 @@ class Session:
         logical = self.parallel.processes * self.threads + max(2, os.cpu_count() or 1) + SPARE_CPUS
         arguments = {"num_cpus": logical, "include_dashboard": False}
         # importing what training needs takes as long as the cluster takes to start: do both at once
-        threading.Thread(target=importlib.import_module, args=("dsray.runtime.placement",), daemon=True).start()
+        threading.Thread(target=importlib.import_module, args=("dsray.runtime.cluster",), daemon=True).start()
         try:
             ray.init(
                 **(arguments if self.own else {"address": os.environ["RAY_ADDRESS"]}),

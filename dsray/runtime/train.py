@@ -1,4 +1,4 @@
-"""Ray Train: the loop of `dsray.training` on N workers that survive the death of one."""
+"""Ray Train: the loop of `dsray.runner.training` on N workers that survive the death of one."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dsray.base import RequestError, RunFailure
-from dsray.batch import Batch
-from dsray.data import Plan, to_batch
-from dsray.disk import refusal
+from dsray.base.batch import Batch
+from dsray.base.disk import refusal
+from dsray.data import Draws, to_batch
 from dsray.engine import LocalWorker, TrainState
 from dsray.experiment import Experiment
-from dsray.report.lock import Holder, Lock
+from dsray.parallel.config import ParallelConfig
+from dsray.record.lock import Holder, Lock
+from dsray.runner.training import TrainingFiles, resume_history, train
 from dsray.runtime.data import augmented, idle_cpus
 from dsray.runtime.entry import train_worker
-from dsray.sections import ParallelConfig
-from dsray.training import Places, resume_history, train
 
 LEAD_STEPS = 32
 """Steps at the beginning of a stage that do not wait for Ray Data, whose first block takes a second or two."""
@@ -50,17 +50,17 @@ class RayWorker(LocalWorker):
         processes = experiment.parallel.processes
         self.tasks = max(1, idle_cpus(processes * experiment.train.threads) // processes)
 
-    def batches(self, plan: Plan, first: int, last: int) -> Iterator[Batch]:
+    def batches(self, draws: Draws, first: int, last: int) -> Iterator[Batch]:
         """The first batches of a stage are made here, by the same functions, while Ray Data's tasks start."""
         lead = min(last, first + LEAD_STEPS)
         rest: Future[Iterator[dict[str, Any]]] = Future()
-        for step, batch in enumerate(super().batches(plan, first, lead), first):
+        for step, batch in enumerate(super().batches(draws, first, lead), first):
             yield batch
             if step == first and lead < last:
                 where = (
                     self.reference,
                     self.augmentation,
-                    plan,
+                    draws,
                     lead,
                     last,
                     self.rank,
@@ -102,13 +102,13 @@ def _resolve(future: Future[Iterator[dict[str, Any]]], where: tuple[Any, ...]) -
 def run_worker(config: dict[str, Any]) -> None:
     """What each Ray Train worker runs, given by `dsray.runtime.entry`."""
     experiment = Experiment.parse(config["experiment"])
-    places = Places(Path(config["folder"]))
+    files = TrainingFiles(Path(config["folder"]))
     context = ray.train.get_context()
     process, pieces = context.get_world_rank(), experiment.parallel.pipeline
     leads = process == 0
-    with alone(places) if leads else nullcontext():
+    with alone(files) if leads else nullcontext():
         if leads:
-            resume_history(places)
+            resume_history(files)
         worker = RayWorker(
             config["data"][0],
             experiment,
@@ -117,16 +117,16 @@ def run_worker(config: dict[str, Any]) -> None:
             rank=process // pieces,
             size=context.get_world_size() // pieces,
             leads=leads,
-            folder=places.folder,
-            history=places.history.name,
-            checkpoints=places.checkpoints.name,
+            folder=files.folder,
+            history=files.history.name,
+            checkpoints=files.checkpoints.name,
         )
-        train(experiment, worker, places=places)
+        train(experiment, worker, files=files)
 
 
-def alone(places: Places) -> Lock:
+def alone(files: TrainingFiles) -> Lock:
     """The right to write a training, for as long as a worker that has it lives: the death of the run does not end it."""
-    return Lock(places.folder, places.lock, LEAVE_S)
+    return Lock(files.folder, files.lock, LEAVE_S)
 
 
 class _Trainer(TorchTrainer):
@@ -141,15 +141,15 @@ class _Trainer(TorchTrainer):
         return [c for c in super()._create_default_callbacks() if type(c).__name__ not in idle]  # type: ignore[misc]
 
 
-def train_with_ray(experiment: Experiment, data: ray.ObjectRef, places: Places) -> None:
-    """Train on the processes that `parallel` asks Ray Train for; the model is in `places` afterwards."""
+def train_with_ray(experiment: Experiment, data: ray.ObjectRef, files: TrainingFiles) -> None:
+    """Train on the processes that `parallel` asks Ray Train for; the model is in `files` afterwards."""
     parallel = experiment.parallel
     gpu = uses_gpu(parallel)
     logging.getLogger("ray.train").setLevel(logging.CRITICAL)
-    (places.checkpoints / "checkpoint_manager_snapshot.json").unlink(missing_ok=True)
+    (files.checkpoints / "checkpoint_manager_snapshot.json").unlink(missing_ok=True)
     trainer = _Trainer(
         train_worker,
-        train_loop_config={"experiment": experiment.tree(), "data": [data], "folder": str(places.folder)},
+        train_loop_config={"experiment": experiment.tree(), "data": [data], "folder": str(files.folder)},
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=parallel.processes,
@@ -157,8 +157,8 @@ def train_with_ray(experiment: Experiment, data: ray.ObjectRef, places: Places) 
             resources_per_worker={"CPU": experiment.train.threads, **({"GPU": 1} if gpu else {})},
         ),
         run_config=ray.train.RunConfig(
-            name=places.checkpoints.name,
-            storage_path=str(places.folder.resolve()),
+            name=files.checkpoints.name,
+            storage_path=str(files.folder.resolve()),
             failure_config=ray.train.FailureConfig(max_failures=parallel.max_failures),
         ),
     )
@@ -170,20 +170,20 @@ def train_with_ray(experiment: Experiment, data: ray.ObjectRef, places: Places) 
 
 
 @ray.remote(max_retries=2)
-def train_twin(experiment: Experiment, data: list[ray.ObjectRef], places: Places) -> None:
+def train_twin(experiment: Experiment, data: list[ray.ObjectRef], files: TrainingFiles) -> None:
     """The undefended twin as one task beside the training; it resumes from its own checkpoints."""
-    with alone(places):
-        resume_history(places)
+    with alone(files):
+        resume_history(files)
         worker = RayWorker(
             data[0],
             experiment,
             reports=False,
             device="cuda" if ray.get_gpu_ids() else "cpu",
-            folder=places.folder,
-            history=places.history.name,
-            checkpoints=places.checkpoints.name,
+            folder=files.folder,
+            history=files.history.name,
+            checkpoints=files.checkpoints.name,
         )
-        train(experiment, worker, undefended=True, places=places)
+        train(experiment, worker, undefended=True, files=files)
 
 
 def uses_gpu(parallel: ParallelConfig) -> bool:

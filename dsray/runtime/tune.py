@@ -17,9 +17,11 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from dsray.base import RequestError, RunFailure
+from dsray.runtime.session import Session
 from dsray.runtime.train import uses_gpu
-from dsray.tuning import Study, SweepTable, objective_of
-from dsray.tuning.study import DEFAULT
+from dsray.sweep.drawing import objective_of
+from dsray.sweep.study import DEFAULT, Study
+from dsray.sweep.table import SweepTable
 
 FINAL_RUNG = 100_000
 """Where a trial reports its value: beyond all rungs, so that halving never weighs it against accuracies."""
@@ -38,6 +40,12 @@ def run_trials(study: Study, cache: Path, scratch: Path, table: SweepTable) -> N
 
     cache: folder of prepared rows. scratch: an empty or absent folder for Ray Tune's own files; it is removed.
     """
+    threads = study.tune.concurrent * study.experiment.train.threads
+    with Session(study.experiment.parallel, threads):
+        _run_trials(study, cache, scratch, table)
+
+
+def _run_trials(study: Study, cache: Path, scratch: Path, table: SweepTable) -> None:
     experiment, settings = study.experiment, study.tune
     gpus = ray.cluster_resources().get("GPU", 0) if uses_gpu(experiment.parallel) else 0
     resources = {"CPU": experiment.train.threads, **({"GPU": min(1, gpus / settings.concurrent)} if gpus else {})}
@@ -83,8 +91,8 @@ def run_trial(config: dict[str, Any], fixed: dict[str, str]) -> None:
     from dsray.data import prepare
     from dsray.engine import LocalWorker
     from dsray.experiment import Experiment
-    from dsray.judge import validation_figures
-    from dsray.training import train
+    from dsray.runner.judge import validation_figures
+    from dsray.runner.training import train
 
     began = time.monotonic()
     rungs = 0

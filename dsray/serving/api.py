@@ -11,15 +11,15 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from dsray.base import RequestError
-from dsray.report.files import read_json
-from dsray.sections import ServeConfig
+from dsray.base.sealed import read_json
 from dsray.serving.body import Refusal, read_body, read_instances
+from dsray.serving.config import ServeConfig
 from dsray.serving.docs import docs_page
 from dsray.serving.messages import Answers, Error, Health, Model, example_request, request_schema
 from dsray.serving.predictor import Predictor, split
 
 if TYPE_CHECKING:
-    from dsray.protocols import Columns
+    from dsray.base.protocols import Columns
 
 Answering = Callable[[Sequence["Columns"]], Awaitable[list[dict[str, Any]]]]
 """Columns of one row each -> one answer each, in order: `Predictor.answer_rows`, batched or remote."""

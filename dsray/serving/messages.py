@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from dsray.schema import ImageSpec, Schema
+from dsray.data.schema import ImageSpec, Schema
 
 
 class Compute(BaseModel):

@@ -15,23 +15,23 @@ from dsray.data.tokens import load_tokenizer
 if (
     TYPE_CHECKING
 ):  # of protocols, which imports torch: that takes longer than loading a model and is not needed to answer
-    from dsray.compress.session import Session
-    from dsray.protocols import Columns
+    from dsray.base.protocols import Columns
+    from dsray.compress.onnx_model import OnnxModel
 
 SHOWN = 5
 """Classes whose probability an answer tells."""
 
 
 class Predictor:
-    """An artefact and its session; each answer depends on its instance alone.
+    """An artefact and its model; each answer depends on its instance alone.
 
     threads: of the model's arithmetic. A RequestError where the model is none for the artefact's schema.
     """
 
     def __init__(self, artefact: Artefact, threads: int = 1):
         self.artefact = artefact
-        self.session = artefact.session(threads)
-        _check_fit(artefact, self.session)
+        self.model = artefact.model(threads)
+        _check_fit(artefact, self.model)
         self.classes = artefact.schema.classes
 
     def check(self, instances: Sequence[dict[str, Any]], field: str = "instances") -> Columns:
@@ -44,7 +44,7 @@ class Predictor:
 
     def answer(self, columns: Columns, rows: int) -> list[dict[str, Any]]:
         """`predict` for instances that `check` has turned into columns."""
-        found = self.session.run_all(columns, rows)
+        found = self.model.run_all(columns, rows)
         blocks = self.artefact.blocks
         answers = []
         for probabilities, ran in zip(found.probabilities, found.blocks_run.tolist(), strict=True):
@@ -66,7 +66,7 @@ class Predictor:
         return self.answer(joined, len(rows))
 
 
-def _check_fit(artefact: Artefact, session: Session) -> None:
+def _check_fit(artefact: Artefact, model: OnnxModel) -> None:
     """A RequestError unless the graph reads what the schema describes and answers with its classes."""
     schema = artefact.schema
     wanted: dict[str, list[int]] = {f"present_{name}": [] for name in schema.modalities}
@@ -76,7 +76,7 @@ def _check_fit(artefact: Artefact, session: Session) -> None:
     if schema.text is not None:
         wanted["text"] = [schema.text.length]
         load_tokenizer(schema.text.tokenizer)
-    for name, sizes in session.shapes.items():
+    for name, sizes in model.shapes.items():
         if name not in wanted or not _agree(sizes, wanted[name]):
             raise RequestError(
                 f"artefact: {artefact.folder / 'model.onnx'} is not the model of its own schema ('{name}' has {sizes} "

@@ -12,9 +12,9 @@ import torch
 from dsray.attacks import AnyAttack, AttackConfig, FgsmConfig, PgdConfig, RandomSearchConfig
 from dsray.augment import AnyOperation, GaussianNoiseConfig, OperationConfig, ShiftConfig
 from dsray.base import RunFailure, one_of
+from dsray.base.schedules import AnySchedule, ConstantConfig, CosineConfig, LinearConfig, ScheduleConfig, joined
+from dsray.data.schema import ImageSpec, TextSpec
 from dsray.models.encoders import AnyImageEncoder, AnyTextEncoder, EncoderConfig, PatchConfig, TokensConfig
-from dsray.schedules import AnySchedule, ConstantConfig, CosineConfig, LinearConfig, ScheduleConfig, joined
-from dsray.schema import ImageSpec, TextSpec
 from dsray.testing import check_attack, check_encoder, check_operation, check_schedule
 
 ATTACKS = (

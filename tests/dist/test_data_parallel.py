@@ -37,7 +37,7 @@ def worker(rank, term, out):
         with torch.no_grad():
             model.head.linear.weight.add_(1.0)  # the first worker's weights are the ones that count
     execution = DataParallel(model)
-    batch = to_batch(data.gather(data.splits["train"][:ROWS][rank::2]), data.schema)
+    batch = to_batch(data.take(data.splits["train"][:ROWS][rank::2]), data.schema)
     loss, load = step(execution, batch, term)
     found = execution.reduce(torch.tensor([float(loss)])), execution.reduce(load.clone())
     if rank == 0:
@@ -51,7 +51,7 @@ def test_two_workers_equal_one_process(tmp_path, term):
     two = torch.load(tmp_path / "out.pt")
     data = prepare(DataConfig.model_validate({"source": "digits"}))
     model = model_of(data.schema)
-    loss, load = step(SingleProcess(model), to_batch(data.gather(data.splits["train"][:ROWS]), data.schema), term)
+    loss, load = step(SingleProcess(model), to_batch(data.take(data.splits["train"][:ROWS]), data.schema), term)
     assert float(two["loss"]) == pytest.approx(float(loss), abs=1e-6)
     assert torch.equal(two["load"], load)
     for ours, theirs in zip(two["grads"], (p.grad for p in model.parameters()), strict=True):

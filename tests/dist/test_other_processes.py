@@ -8,11 +8,11 @@ import pytest
 import torch
 from processes import on_processes
 
-from dsray.checkpoint import latest_checkpoint, load_checkpoint
+from dsray.engine.checkpoint import latest_checkpoint, load_checkpoint
 from dsray.data import prepare
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
-from dsray.training import Places, resume_history, train
+from dsray.runner.training import TrainingFiles, resume_history, train
 
 pytestmark = pytest.mark.dist
 BATCH = 31  # two workers hold unequal shares
@@ -60,10 +60,10 @@ class Stopped(Exception):
 
 def go_on(rank, out, size, stop):
     """To the end, or to step `stop`, where the process gives up between two checkpoints."""
-    places, config = Places(out), Experiment.parse(TREE | {"parallel": {"workers": size}})
+    files, config = TrainingFiles(out), Experiment.parse(TREE | {"parallel": {"workers": size}})
     data = prepare(config.data)
     if rank == 0:
-        resume_history(places)
+        resume_history(files)
 
     def on_line(line):
         if stop and line["kind"] == "step" and line["step"] == stop:
@@ -73,19 +73,19 @@ def go_on(rank, out, size, stop):
         data, config.augment, seed=config.seed, rank=rank, size=size, leads=rank == 0, folder=out, on_line=on_line
     )
     try:
-        train(config, worker, places=places)
+        train(config, worker, files=files)
     except Stopped:
         assert stop
 
 
-def lines(places, kind):
-    return [line for line in map(json.loads, places.history.read_text().splitlines()) if line["kind"] == kind]
+def lines(files, kind):
+    return [line for line in map(json.loads, files.history.read_text().splitlines()) if line["kind"] == kind]
 
 
-def seen(places):
+def seen(files):
     """(stage, step) -> row -> sum of its pixels, over all workers; what was done again replaces what was done first."""
     steps = {}
-    for path in sorted(places.folder.glob("seen-*.jsonl")):
+    for path in sorted(files.folder.glob("seen-*.jsonl")):
         mine = {}
         for line in map(json.loads, path.read_text().splitlines()):
             mine[(line["stage"], line["step"])] = line["rows"]
@@ -98,9 +98,9 @@ def seen(places):
 def test_a_run_goes_on_with_other_workers(tmp_path, before, after):
     """Replay memory, Fisher anchors and attacks of the second task come out as in one process."""
     torch.set_num_threads(1)
-    one, two = Places(tmp_path / "one"), Places(tmp_path / "two")
-    for places in (one, two):
-        places.folder.mkdir()
+    one, two = TrainingFiles(tmp_path / "one"), TrainingFiles(tmp_path / "two")
+    for files in (one, two):
+        files.folder.mkdir()
     go_on(0, one.folder, 1, None)
     for size, stop in ((before, 15), (after, None)):
         if size == 1:
@@ -116,7 +116,7 @@ def test_a_run_goes_on_with_other_workers(tmp_path, before, after):
             for name in ("loss", "accuracy", "grad_norm", "skip_rate"):
                 assert a.get(name) == pytest.approx(b.get(name), abs=1e-4)
     assert seen(two) == seen(one)
-    (ours, about), (theirs, expected) = (load_checkpoint(latest_checkpoint(places.checkpoints)) for places in (two, one))
+    (ours, about), (theirs, expected) = (load_checkpoint(latest_checkpoint(files.checkpoints)) for files in (two, one))
     assert about["memory"] == expected["memory"]
     assert ours.keys() == theirs.keys()
     for name, tensor in theirs.items():

@@ -9,7 +9,7 @@ import torch
 from processes import on_processes
 from torch import nn
 
-from dsray.checkpoint import latest_checkpoint, load_checkpoint
+from dsray.engine.checkpoint import latest_checkpoint, load_checkpoint
 from dsray.data import prepare, to_batch
 from dsray.engine import LocalWorker
 from dsray.engine.context import Context
@@ -17,7 +17,7 @@ from dsray.engine.executions import Pipeline, SingleProcess
 from dsray.engine.terms import TaskConfig
 from dsray.experiment import Experiment
 from dsray.models import Piece, load_model, piece_of
-from dsray.training import Places, new_model, train
+from dsray.runner.training import TrainingFiles, new_model, train
 
 pytestmark = pytest.mark.dist
 ROWS = 32
@@ -46,7 +46,7 @@ def made(tree):
     data = prepare(config.data)
     worker = LocalWorker(data, config.augment, seed=0)
     model = new_model(config, worker).train()
-    batch = to_batch(data.gather(data.splits["train"][:ROWS]), data.schema)
+    batch = to_batch(data.take(data.splits["train"][:ROWS]), data.schema)
     return model, batch.without("image") if tree.get("name") == "blind" else batch
 
 
@@ -114,13 +114,13 @@ def trained_piece(rank, tree, out):
         rank=rank // config.parallel.pipeline,
         size=workers,
         leads=rank == 0,
-        folder=Places(out).folder,
+        folder=TrainingFiles(out).folder,
     )
-    train(config, worker, places=Places(out))
+    train(config, worker, files=TrainingFiles(out))
 
 
-def lines(places, kind):
-    return [line for line in map(json.loads, places.history.read_text().splitlines()) if line["kind"] == kind]
+def lines(files, kind):
+    return [line for line in map(json.loads, files.history.read_text().splitlines()) if line["kind"] == kind]
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def lines(places, kind):
 def test_the_same_loop_trains_in_pieces(tmp_path, sections):
     """`fit` knows nothing of pieces: stages, borders, validations and checkpoints come out as in one process."""
     torch.set_num_threads(1)
-    one, two = Places(tmp_path / "one"), Places(tmp_path / "two")
+    one, two = TrainingFiles(tmp_path / "one"), TrainingFiles(tmp_path / "two")
     config = experiment(**sections)
     data = prepare(config.data)
-    train(config, LocalWorker(data, config.augment, seed=0, folder=one.folder), places=one)
+    train(config, LocalWorker(data, config.augment, seed=0, folder=one.folder), files=one)
     on_processes(2, trained_piece, TREE | sections | {"parallel": {"pipeline": 2}}, two.folder)
     for kind in ("stage", "step", "validation", "checkpoint"):
         ours, theirs = lines(two, kind), lines(one, kind)
@@ -158,7 +158,7 @@ def test_the_same_loop_trains_in_pieces(tmp_path, sections):
                 assert a.get(name) == pytest.approx(b.get(name), abs=1e-4)
             assert a.get("expert_load") == b.get("expert_load")
             assert a.get("best", {}).get("step") == b.get("best", {}).get("step")
-    ours, theirs = (load_checkpoint(latest_checkpoint(places.checkpoints))[0] for places in (two, one))
+    ours, theirs = (load_checkpoint(latest_checkpoint(files.checkpoints))[0] for files in (two, one))
     assert ours.keys() == theirs.keys()
     for name, tensor in theirs.items():
         assert torch.allclose(ours[name].double(), tensor.double(), atol=1e-4), name
@@ -170,16 +170,16 @@ def test_the_same_loop_trains_in_pieces(tmp_path, sections):
 def test_a_killed_pipeline_goes_on_in_one_process(tmp_path):
     """A checkpoint of pieces is whole: another number of processes resumes it."""
     torch.set_num_threads(1)
-    places = Places(tmp_path / "two")
+    files = TrainingFiles(tmp_path / "two")
     tree = TREE | {"parallel": {"pipeline": 2}}
-    on_processes(2, trained_piece, tree, places.folder)
-    for last in sorted(places.checkpoints.glob("step-*"))[1:]:
+    on_processes(2, trained_piece, tree, files.folder)
+    for last in sorted(files.checkpoints.glob("step-*"))[1:]:
         for path in last.iterdir():
             path.unlink()
         last.rmdir()
     config = experiment()
     data = prepare(config.data)
-    resumed = train(config, LocalWorker(data, config.augment, seed=0, folder=places.folder), places=places)
+    resumed = train(config, LocalWorker(data, config.augment, seed=0, folder=files.folder), files=files)
     straight = train(config, LocalWorker(data, config.augment, seed=0))
     for ours, theirs in zip(resumed.parameters(), straight.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-4)

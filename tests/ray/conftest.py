@@ -27,8 +27,8 @@ def digits():
 
 @pytest.fixture(scope="session")
 def ray_session():
+    from dsray.parallel.config import ParallelConfig
     from dsray.runtime.session import Session
-    from dsray.sections import ParallelConfig
 
     with Session(ParallelConfig()) as session:
         yield session
@@ -37,7 +37,7 @@ def ray_session():
 @pytest.fixture(scope="session")
 def instances(digits):
     """Forty test rows as a client sends them: whole numbers 0..255 and a text; some hide one of the two."""
-    columns = digits.gather(digits.splits["test"][:40])
+    columns = digits.take(digits.splits["test"][:40])
     images = (columns["image"][:, 0] * 255).round().astype(int).tolist()
     rows = [{"image": image, "text": TEXTS[i % len(TEXTS)]} for i, image in enumerate(images)]
     for i, hidden in ((3, "image"), (7, "text"), (21, "text")):

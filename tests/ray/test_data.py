@@ -1,4 +1,4 @@
-"""Ray Data feeds the exact rows of the plan: on any number of workers, from any step, the same as in one process."""
+"""Ray Data feeds the exact rows of the draws: on any number of workers, from any step, the same as in one process."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from dsray.augment import AugmentConfig
-from dsray.data import Plan
+from dsray.data import Draws
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
-from dsray.steps.pictures import png_base64
+from dsray.runner.pictures import png_base64
 
 pytestmark = pytest.mark.ray
 OPERATIONS = [{"kind": "gaussian_noise", "sigma": 0.1}, {"kind": "shift", "pixels": 1, "chance": 0.5}]
@@ -30,28 +30,28 @@ def reference(ray_session, digits):
 
 
 @pytest.fixture(scope="module")
-def plan(digits):
+def draws(digits):
     rows, memory = digits.splits["train"], digits.splits["train"][:50]
-    return Plan(3, "stage", rows, 99, memory, 25)
+    return Draws(3, "stage", rows, 99, memory, 25)
 
 
 @pytest.fixture(scope="module")
-def expected(digits, plan):
-    return list(LocalWorker(digits, AugmentConfig(operations=OPERATIONS), seed=0).batches(plan, 0, STEPS))
+def expected(digits, draws):
+    return list(LocalWorker(digits, AugmentConfig(operations=OPERATIONS), seed=0).batches(draws, 0, STEPS))
 
 
 @pytest.mark.parametrize("first", [0, 61], ids=["from the start", "from the middle of an epoch"])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_global_batches(reference, plan, expected, workers, first):
+def test_global_batches(reference, draws, expected, workers, first):
     from dsray.runtime.train import RayWorker
 
     shares = [
-        list(RayWorker(reference, EXPERIMENT, reports=False, rank=rank, size=workers).batches(plan, first, STEPS))
+        list(RayWorker(reference, EXPERIMENT, reports=False, rank=rank, size=workers).batches(draws, first, STEPS))
         for rank in range(workers)
     ]
     assert {len(share) for share in shares} == {STEPS - first}
     for step, whole in enumerate(expected[first:], first):
-        ids, epochs = plan(step)
+        ids, epochs = draws(step)
         assert np.array_equal(whole.rows, ids) and np.array_equal(whole.epochs, epochs)
         for rank, share in enumerate(shares):
             mine, theirs = share[step - first], whole.select(torch.arange(99)[rank::workers])
@@ -60,7 +60,7 @@ def test_global_batches(reference, plan, expected, workers, first):
             assert all(torch.equal(mine.inputs[name], theirs.inputs[name]) for name in theirs.inputs)
 
 
-def test_a_failing_operation_is_told_where_the_batches_are_taken(reference, plan, monkeypatch):
+def test_a_failing_operation_is_told_where_the_batches_are_taken(reference, draws, monkeypatch):
     """Ray Data starts in a thread of its own; what happens there must not end in a wait without end."""
     import dsray.runtime.train as module
 
@@ -70,7 +70,7 @@ def test_a_failing_operation_is_told_where_the_batches_are_taken(reference, plan
     monkeypatch.setattr(module, "augmented", broken)
     worker = module.RayWorker(reference, EXPERIMENT, reports=False)
     with pytest.raises(OSError, match="the disk is full"):
-        list(worker.batches(plan, 0, STEPS))
+        list(worker.batches(draws, 0, STEPS))
 
 
 def test_rows_that_are_refused_are_told_as_in_one_process(ray_session, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dsray.training import Places
+from dsray.runner.training import TrainingFiles
 
 pytestmark = pytest.mark.ray
 
@@ -38,11 +38,11 @@ def replace(path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("kept", [0, 3, 9], ids="keeps {}".format)
 def test_a_file_that_is_cut_while_it_is_opened(tmp_path, monkeypatch, kept):
-    from dsray.runtime.placement import Follower
+    from dsray.runtime.cluster import Follower
 
-    places, watch = Places(tmp_path), Seen()
-    path = places.history
-    follower = Follower(places, watch)
+    files, watch = TrainingFiles(tmp_path), Seen()
+    path = files.history
+    follower = Follower(files, watch)
     path.write_text(lines(0, 10))
     follower.poll()
     opened = Path.open
@@ -64,15 +64,15 @@ def test_a_file_that_is_cut_while_it_is_opened(tmp_path, monkeypatch, kept):
 
 
 def test_what_an_earlier_stretch_has_shown_is_not_handed_on_again(tmp_path):
-    from dsray.runtime.placement import Follower
+    from dsray.runtime.cluster import Follower
 
-    places, watch = Places(tmp_path, "-undefended"), Seen()
-    places.history.write_text(lines(0, 10))
-    follower = Follower(places, watch)
+    files, watch = TrainingFiles(tmp_path, "-undefended"), Seen()
+    files.history.write_text(lines(0, 10))
+    follower = Follower(files, watch)
     follower.poll()
     assert (watch.begun, watch.seen) == ([9], [])
-    replace(places.history, lines(0, 10))  # as the worker does that resumes
-    with places.history.open("a") as file:
+    replace(files.history, lines(0, 10))  # as the worker does that resumes
+    with files.history.open("a") as file:
         file.write(lines(10, 12) + '{"kind": "step", "st\xff\n' + lines(12, 13))
     follower.poll()
     assert watch.seen == [10, 11, 12]

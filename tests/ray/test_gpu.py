@@ -9,7 +9,7 @@ from rich.console import Console
 
 from dsray.base import RequestError
 from dsray.experiment import Experiment
-from dsray.sections import ParallelConfig
+from dsray.parallel.config import ParallelConfig
 
 pytestmark = pytest.mark.ray
 QUICKSTART = Path(__file__).parents[2] / "jobs" / "experiments" / "quickstart.yaml"
@@ -68,11 +68,11 @@ def test_who_is_asked_whether_torch_can_use_them(ray_session, monkeypatch):
 def test_a_request_for_a_gpu_leaves_no_record(ray_session, tmp_path):
     """In a session that is there already, as in a notebook."""
     import dsray
-    from dsray.sweep import sweep
+    from dsray.verbs.tune import tune_experiment
 
     with pytest.raises(RequestError, match="cuda needs a GPU"):
         dsray.run(QUICKSTART, "parallel.device=cuda", out=tmp_path / "run")
     experiment = Experiment.load(SWEEP, ["parallel.device=cuda"])
     with pytest.raises(RequestError, match="cuda needs a GPU"):
-        sweep(experiment, out=tmp_path / "sweep", resume=False, console=Console(quiet=True), command=[])
+        tune_experiment(experiment, out=tmp_path / "sweep", resume=False, console=Console(quiet=True), command=[])
     assert not (tmp_path / "run").exists() and not (tmp_path / "sweep").exists()

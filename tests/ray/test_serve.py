@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from dsray.base import RequestError
-from dsray.sections import ServeConfig
 from dsray.serving import Predictor
+from dsray.serving.config import ServeConfig
 
 JSON = {"content-type": "application/json"}
 pytestmark = pytest.mark.ray

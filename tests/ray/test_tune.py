@@ -115,8 +115,8 @@ def test_a_sweep_killed_in_the_middle_goes_on_and_its_best_is_exact(tmp_path: Pa
 def finished_in(record: Path, path: Path) -> dict[int, float | None]:
     """Number -> value of the trials that a killed sweep had finished; one that was stopped early has none."""
     from dsray.experiment import Experiment
-    from dsray.tuning import Study
-    from dsray.tuning.results import trials_table
+    from dsray.sweep.results import trials_table
+    from dsray.sweep.study import Study
 
     table = trials_table(Study(record / "tune", Experiment.load(path)).ended)
     return {row["trial"]: row["value"] for row in table.to_pylist()}

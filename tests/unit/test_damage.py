@@ -10,8 +10,8 @@ import pytest
 from benchmarks.damage import attempt, draw, measure, outcome_of, summary
 from benchmarks.readings import READINGS, make_whole
 from dsray.base import RequestError
-from dsray.report import Record
-from dsray.sums import write_sums
+from dsray.base.sums import write_sums
+from dsray.record import Record
 
 TRIES = 60
 

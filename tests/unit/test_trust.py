@@ -13,12 +13,13 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from dsray.base import RequestError, untrusted
+from dsray.base import RequestError
+from dsray.base.kinds import untrusted
 from dsray.cli import main
 from dsray.experiment import Experiment
 from dsray.models import ModelConfig, load_model, save_model
-from dsray.report import Record
-from dsray.verbs import serve_config
+from dsray.record import Record
+from dsray.verbs.serve import serve_config
 
 EVERY_SECTION = Experiment.parse(
     {

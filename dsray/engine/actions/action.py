@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dsray.base import Plugin
-from dsray.batch import Batch
+from dsray.base.batch import Batch
 from dsray.data import Prepared, to_batch
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Border:
         """Clean batches of the given rows on the model's device."""
         device = next(self.state.model.parameters()).device
         for i in range(0, len(rows), size):
-            yield to_batch(self.data.gather(rows[i : i + size]), self.data.schema).to(device)
+            yield to_batch(self.data.take(rows[i : i + size]), self.data.schema).to(device)
 
 
 class ActionConfig(Plugin):

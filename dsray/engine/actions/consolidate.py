@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from dsray.base.noise import key_of
 from dsray.engine.actions.action import ActionConfig, Border
 from dsray.learning import Anchor
-from dsray.noise import key_of
 from dsray.optim import FisherKind, diagonal_fisher
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from dsray.base import RequestError
-from dsray.batch import Batch
+from dsray.base.batch import Batch
+from dsray.base.protocols import Output, Term
+from dsray.base.schedules import Schedule
 from dsray.engine.context import Context
-from dsray.protocols import Output, Term
-from dsray.schedules import Schedule
 
 if TYPE_CHECKING:
     from dsray.engine.state import TrainState

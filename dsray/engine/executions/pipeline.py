@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from dsray.base import RequestError
+from dsray.base.protocols import Output
 from dsray.engine.context import Context
 from dsray.engine.executions.data_parallel import sum_gradients, summed
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
@@ -18,7 +19,6 @@ from dsray.engine.executions.single import SingleProcess
 from dsray.engine.state import TrainState
 from dsray.models import Piece, RoutedModel, piece_of
 from dsray.optim import load_named_state, named_state
-from dsray.protocols import Output
 
 
 class Pipeline(SingleProcess):

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dsray.batch import Batch
+from dsray.base.batch import Batch
+from dsray.base.protocols import Output
 from dsray.engine.context import Context
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
 from dsray.engine.state import TrainState
-from dsray.protocols import Output
 
 
 class SingleProcess:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dsray.base import Plugin
-from dsray.protocols import Policy
+from dsray.base.protocols import Policy
 
 
 @dataclass(frozen=True)

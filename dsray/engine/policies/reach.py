@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from dsray.base.protocols import Policy
 from dsray.engine.figures import Figure, gain
 from dsray.engine.policies.policy import CONTINUE, Decision, PolicyConfig
-from dsray.protocols import Policy
 
 
 class ReachConfig(PolicyConfig):

@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dsray.base.protocols import Term
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig
 from dsray.learning import ewc_penalty
-from dsray.protocols import Term
 
 
 class EwcConfig(TermConfig):

@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
+from dsray.base.protocols import Term
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig, supervised
-from dsray.protocols import Term
 
 
 class TaskConfig(TermConfig):

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dsray.base import Plugin
-from dsray.protocols import Output, Term
-from dsray.schedules import AnySchedule, ConstantConfig
+from dsray.base.protocols import Output, Term
+from dsray.base.schedules import AnySchedule, ConstantConfig
 
 
 class TermConfig(Plugin):

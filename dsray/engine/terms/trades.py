@@ -8,9 +8,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from dsray.base.protocols import Output, Term
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig, supervised
-from dsray.protocols import Output, Term
 
 
 class TradesConfig(TermConfig):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsray.base import RequestError
+from dsray.data.schema import ImageSpec
 from dsray.models.encoders.base import ImageEncoderConfig, ModalityEncoder
-from dsray.schema import ImageSpec
 
 
 class PatchConfig(ImageEncoderConfig):

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from dsray.data.schema import TextSpec
 from dsray.models.encoders.base import ModalityEncoder, TextEncoderConfig
-from dsray.schema import TextSpec
 
 
 class TokensConfig(TextEncoderConfig):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dsray.record.words import count, percent
 from dsray.report.figures.frame import WIDTH, figure, line, rect, svg, text
 from dsray.report.figures.scale import Scale
 from dsray.report.markup import Html, el
-from dsray.report.words import count, percent
 
 _TOP, _SQUARE, _ROWS = 22, 236, 46
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dsray.report.record import Record
+from dsray.record.record import Record
 from dsray.report.sections.accuracy import accuracy
 from dsray.report.sections.calibration import calibration
 from dsray.report.sections.compression import compression

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from dsray.report.cautions import cautions, is_uneven, rows_of_test
-from dsray.report.int8 import int8_figures
-from dsray.report.judgements import FIGURES, differing, in_words, judgements, own_judgement
+from dsray.record.cautions import cautions, is_uneven, rows_of_test
+from dsray.record.int8 import int8_figures
+from dsray.record.judgements import FIGURES, differing, in_words, judgements, own_judgement
+from dsray.record.record import Record
+from dsray.record.words import count, hidden, number, percent, plain_name, sentence
 from dsray.report.markup import Html, el
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, meter, table
-from dsray.report.words import count, hidden, number, percent, plain_name, sentence
 
 Row = tuple[str, list[float | None]]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dsray.record.record import Record
+from dsray.record.words import number, percent
 from dsray.report.figures import reliability_diagram
 from dsray.report.markup import el
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
-from dsray.report.words import number, percent
 
 
 def calibration(record: Record) -> Section | None:

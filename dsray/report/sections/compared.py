@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from dsray.record.record import Record
+from dsray.record.words import count, plain_name
 from dsray.report.comparison import Cell, Comparison, written
 from dsray.report.curves import STEP, curve
 from dsray.report.figures import Axis, Interval, Series, interval_chart, line_chart
 from dsray.report.figures.scale import percent_of
 from dsray.report.markup import Child, Html, el
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
-from dsray.report.words import count, plain_name
 
 _SHARES = ("test_accuracy", "robust_accuracy", "int8_accuracy", "test_accuracy_undefended", "skip_rate")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dsray.record.int8 import COMPARED, change, said
+from dsray.record.record import Record
+from dsray.record.words import count, milliseconds, number, percent, size
 from dsray.report.figures import Bar, bar_chart
-from dsray.report.int8 import COMPARED, change, said
 from dsray.report.markup import Html, el
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
-from dsray.report.words import count, milliseconds, number, percent, size
 
 
 def compression(record: Record) -> Section | None:

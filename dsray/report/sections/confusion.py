@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dsray.record.record import Record
+from dsray.record.words import count, number, percent
 from dsray.report.figures import Matrix, heat_map
 from dsray.report.markup import Html, el
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
-from dsray.report.words import count, number, percent
 
 _MOST_DRAWN = 100
 _BESIDE = 14

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dsray.record.record import Record
+from dsray.record.words import number, percent
 from dsray.report.markup import Html, el
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, table
-from dsray.report.words import number, percent
 
 _ORDER = ("train", "validation", "test")
 

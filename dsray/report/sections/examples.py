@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dsray.record.record import Record
+from dsray.record.words import count, percent
 from dsray.report.markup import Html, el, picture
-from dsray.report.record import Record
 from dsray.report.sections.section import Section
-from dsray.report.words import count, percent
 
 
 def examples(record: Record) -> Section | None:

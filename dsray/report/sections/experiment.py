@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from dsray.record.record import Record
+from dsray.record.words import number
 from dsray.report.markup import Child, el
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
-from dsray.report.words import number
 
 _LINE = re.compile(r"(\s*(?:- )*)([\w./*-]+)(:)(.*)")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dsray.report.cautions import of_judgement
+from dsray.record.cautions import of_judgement
+from dsray.record.record import Record
+from dsray.record.words import count, percent, points, sentence
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
 from dsray.report.figures.scale import percent_of
 from dsray.report.markup import Html, el, picture
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns
-from dsray.report.words import count, percent, points, sentence
 
 
 def robustness(record: Record) -> Section | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dsray.record.words import percent
 from dsray.report.markup import Child, Html, el
-from dsray.report.words import percent
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dsray.record.record import Record
+from dsray.record.words import milliseconds, number, plain_name, seconds
 from dsray.report.figures import Bar, bar_chart
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns, table
-from dsray.report.words import milliseconds, number, plain_name, seconds
 
 
 def timing(record: Record) -> Section | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dsray.record.endings import ending
+from dsray.record.record import Record
+from dsray.record.words import count, sentence
 from dsray.report.curves import STEP, History, curve, names, stages
-from dsray.report.endings import ending
 from dsray.report.figures import Axis, Series, line_chart
 from dsray.report.figures.scale import percent_of
 from dsray.report.markup import Html
-from dsray.report.record import Record
 from dsray.report.sections.section import Section, columns
-from dsray.report.words import count, sentence
 
 
 def training(record: Record) -> Section | None:

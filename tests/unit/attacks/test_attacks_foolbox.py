@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, cross_entropy, perturb, robust_accuracy
 from dsray.base import RequestError, RunFailure
-from dsray.batch import Batch
+from dsray.base.batch import Batch
 from dsray.data import DataConfig, prepare
 
 
 @pytest.fixture(scope="module")
 def digits():
     data = prepare(DataConfig.model_validate({"source": {"kind": "digits", "questions": False}}))
-    rows = data.gather(np.concatenate([data.splits["train"], data.splits["test"]]))
+    rows = data.take(np.concatenate([data.splits["train"], data.splits["test"]]))
     images, labels = torch.from_numpy(rows["image"]), torch.from_numpy(rows["target"])
     split = len(data.splits["train"])
     torch.manual_seed(0)

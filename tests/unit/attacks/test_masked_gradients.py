@@ -9,16 +9,16 @@ from torch.nn import functional as F
 
 from dsray.attacks import (
     FgsmConfig,
+    Judgement,
     PgdConfig,
     RandomSearchConfig,
-    Robustness,
     cross_entropy,
-    evaluate_attacks,
+    judge_batches,
     robust_accuracy,
     scaled_cross_entropy,
 )
 from dsray.base import RequestError
-from dsray.batch import Batch
+from dsray.base.batch import Batch
 
 PGD = PgdConfig(steps=10)
 SEARCH = RandomSearchConfig(queries=100)
@@ -176,7 +176,7 @@ def test_a_model_without_any_gradient_is_refused_unless_a_search_judges_it():
             RequestError, match=r"gradient of all .* rows .* is zero in every pixel, .* use kind 'random_search'"
         ):
             robust_accuracy(stairs, images, labels, epsilon=0.08, attacks=attacks)
-    found = evaluate_attacks(stairs, [batch_of(images, labels)], [PGD, SEARCH], 0.08)
+    found = judge_batches(stairs, [batch_of(images, labels)], [PGD, SEARCH], 0.08)
     assert found.blind.sum() == found.climbed.sum() == found.clean_correct.sum() > 100
     with pytest.warns(UserWarning, match=rf"{found.blind.sum()} of {found.climbed.sum()} rows .* had no gradient"):
         robust_accuracy(stairs, images, labels, epsilon=0.08, attacks=[PGD, SEARCH])
@@ -186,7 +186,7 @@ def test_a_model_without_any_gradient_is_refused_unless_a_search_judges_it():
 
 def test_rows_without_a_gradient_are_counted():
     net, images, labels = learnt(5)
-    found = evaluate_attacks(
+    found = judge_batches(
         Staircase(net, 0.4), [batch_of(images, labels)], [PgdConfig(steps=5, random_start=False)], 0.02
     )
     blind = (images[:, 0, 0, 0] > 0.4).numpy() & found.clean_correct
@@ -202,6 +202,6 @@ def test_shards_of_a_judgement_are_refused_together_or_not_at_all():
     dark[:, 0, 0, 0], bright[:, 0, 0, 0] = 0.0, 1.0
     stairs = Staircase(net, 0.5)
     with pytest.raises(RequestError, match="is zero in every pixel"):
-        evaluate_attacks(stairs, [batch_of(bright, labels)], [PGD], 0.02)
-    found = evaluate_attacks(stairs, [batch_of(bright, labels), batch_of(dark, labels)], [PGD], 0.02)
-    assert isinstance(found, Robustness) and found.blind[:120].sum() == found.blind.sum() > 0
+        judge_batches(stairs, [batch_of(bright, labels)], [PGD], 0.02)
+    found = judge_batches(stairs, [batch_of(bright, labels), batch_of(dark, labels)], [PGD], 0.02)
+    assert isinstance(found, Judgement) and found.blind[:120].sum() == found.blind.sum() > 0

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, evaluate_attacks, perturb, robust_accuracy
+from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, judge_batches, perturb, robust_accuracy
 from dsray.base import RequestError
-from dsray.batch import Batch
+from dsray.base.batch import Batch
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_no_attack_is_not_the_default_attacks(model, batch):
     with pytest.raises(RequestError, match="attacks: are empty; give at least one"):
         robust_accuracy(model, batch.inputs["image"], batch.target, epsilon=0.1, attacks=[])
     with pytest.raises(RequestError, match="attacks: are empty; give at least one"):
-        evaluate_attacks(model, [batch], [], 0.1)
+        judge_batches(model, [batch], [], 0.1)
 
 
 def test_rows_without_an_image_are_right_or_wrong_as_they_stand(model, batch):
@@ -127,8 +127,8 @@ def test_rows_without_an_image_are_right_or_wrong_as_they_stand(model, batch):
     model.eval()
     there = batch.rows % 3 > 0
     some = replace(batch, present={"image": there})
-    found = evaluate_attacks(model, [some, batch.without("image")], [PgdConfig(steps=2)], 0.3, keep_adversarial=True)
-    alone = evaluate_attacks(model, [batch.select(there)], [PgdConfig(steps=2)], 0.3)
+    found = judge_batches(model, [some, batch.without("image")], [PgdConfig(steps=2)], 0.3, keep_adversarial=True)
+    alone = judge_batches(model, [batch.select(there)], [PgdConfig(steps=2)], 0.3)
     assert found.rows.tolist() == batch.rows.tolist() * 2 and len(found.adversarial) == 48
     assert found.unmoved.tolist() == [*(~there).tolist(), *[True] * 24]
     assert found.robust[:24][there.numpy()].tolist() == alone.robust.tolist()
@@ -140,8 +140,8 @@ def test_rows_without_an_image_are_right_or_wrong_as_they_stand(model, batch):
 def test_rows_of_an_unknown_class_are_wrong(model, batch):
     model.eval()
     some = replace(batch, target=torch.where(batch.rows % 4 == 0, -1, batch.target))
-    found = evaluate_attacks(model, [some], [PgdConfig(steps=2)], 0.01)
-    known = evaluate_attacks(model, [batch.select(batch.rows % 4 > 0)], [PgdConfig(steps=2)], 0.01)
+    found = judge_batches(model, [some], [PgdConfig(steps=2)], 0.01)
+    known = judge_batches(model, [batch.select(batch.rows % 4 > 0)], [PgdConfig(steps=2)], 0.01)
     assert found.unknown.sum() == 6 and not found.robust[found.unknown].any()
     assert found.robust_accuracy_known == known.robust_accuracy > 0
     assert found.robust_accuracy == pytest.approx(0.75 * known.robust_accuracy)
@@ -151,9 +151,9 @@ def test_rows_of_an_unknown_class_are_wrong(model, batch):
 def test_where_no_row_has_an_image_nothing_is_judged(model, batch, hidden):
     none = batch.without("image") if hidden else replace(batch, inputs={"text": batch.rows[:, None]})
     with pytest.raises(RequestError, match="batches: none of the 24 rows has an image; attacks move images"):
-        evaluate_attacks(model, [none], [PgdConfig(steps=2)], 0.1)
+        judge_batches(model, [none], [PgdConfig(steps=2)], 0.1)
 
 
 def test_an_attack_listed_twice_is_refused(model, batch):
     with pytest.raises(RequestError, match="attacks: 'pgd-20' is listed twice"):
-        evaluate_attacks(model, [batch], [PgdConfig(), PgdConfig()], 0.1)
+        judge_batches(model, [batch], [PgdConfig(), PgdConfig()], 0.1)

@@ -12,10 +12,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from dsray.base import RequestError
+from dsray.base.sums import digest, digest_of, seal
 from dsray.compress import Artefact
 from dsray.compress.artefact import write_artefact
-from dsray.schema import Schema, TextSpec
-from dsray.sums import digest, digest_of, seal
+from dsray.data.schema import Schema, TextSpec
 
 SCHEMA = Schema(
     text=TextSpec(column="text", length=4, vocabulary=8, tokenizer="{}"), label="answer", classes=("no", "yes")
@@ -135,11 +135,11 @@ def test_weights_outside_of_the_model_are_not_read(folder, tmp_path, monkeypatch
     graph(folder / "model.onnx", external="weights.bin")
     craft(folder, files=files(folder))
     with pytest.raises(RequestError, match=r"model\.onnx cannot be run \(.*xternal data"):
-        Artefact.load(folder).session()
+        Artefact.load(folder).model()
 
 
 def test_an_artefact_whose_writer_was_killed_between_two_renames_is_found(folder):
-    from dsray.aside import aside_of
+    from dsray.base.aside import aside_of
 
     version = Artefact.load(folder).version
     folder.rename(aside_of(folder, "old"))

@@ -13,17 +13,17 @@ import torch
 from torch.nn import functional as F
 
 from dsray.base import RequestError, RunFailure
-from dsray.compress import Artefact, CompressConfig, Session
+from dsray.compress import Artefact, CompressConfig, OnnxModel
 from dsray.compress.compress import Rows, columns, compress
 from dsray.compress.export import export_onnx
+from dsray.compress.onnx_model import Outputs
 from dsray.compress.parity import parity
-from dsray.compress.session import Answers
 from dsray.data import draw, to_batch
 from dsray.models import ModelConfig
 
 
 def rows_of(data, split, count=None):
-    return to_batch(data.gather(data.splits[split][:count]), data.schema)
+    return to_batch(data.take(data.splits[split][:count]), data.schema)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def model(digits):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for step in range(120):
         ids, _ = draw(0, "fit", digits.splits["train"], 64, step)
-        batch = to_batch(digits.gather(ids), digits.schema)
+        batch = to_batch(digits.take(ids), digits.schema)
         output = model(batch.inputs, batch.present)
         optimizer.zero_grad()
         sum(F.cross_entropy(logits, batch.target) for logits in output.exits).backward()
@@ -61,7 +61,7 @@ def test_the_graph_takes_the_same_route(digits, model, tmp_path, threshold, rows
     try:
         export_onnx(subject, rows_of(digits, "test", 4), tmp_path / "m.onnx")
         batch = rows_of(digits, "test", rows)
-        graph = Session(tmp_path / "m.onnx").run(columns(batch))
+        graph = OnnxModel(tmp_path / "m.onnx").run(columns(batch))
         with torch.no_grad():
             output = subject(batch.inputs, batch.present)
     finally:
@@ -80,7 +80,7 @@ def test_experts_without_rows_are_exported_too(digits, model, tmp_path):
         with torch.no_grad():
             output = model(batch.inputs, batch.present)
         assert output.expert_load[0].tolist() == [5, 0, 0, 0]
-        gap = np.abs(Session(tmp_path / "m.onnx").run(columns(batch)).logits - output.logits.numpy()).max()
+        gap = np.abs(OnnxModel(tmp_path / "m.onnx").run(columns(batch)).logits - output.logits.numpy()).max()
     finally:
         with torch.no_grad():
             for block in model.trunk:
@@ -138,7 +138,7 @@ def blocks_run(model, batch):
 
 def agreement(model, batch, artefact):
     """The part of the rows that int8 answers as torch does."""
-    int8 = Artefact.load(artefact).session().run_all(columns(batch), len(batch)).logits
+    int8 = Artefact.load(artefact).model().run_all(columns(batch), len(batch)).logits
     return (int8.argmax(1) == model.classify(batch).argmax(1).numpy()).mean()
 
 
@@ -155,7 +155,7 @@ def test_an_expert_that_no_row_of_calibration_chose_answers_as_well(digits, mode
     compress(
         model, digits.schema, Rows(without, without, None, with_it), CompressConfig(max_loss_points=3), tmp_path / "c"
     )
-    int8 = Artefact.load(tmp_path / "c").session().run_all(columns(with_it), len(with_it)).logits
+    int8 = Artefact.load(tmp_path / "c").model().run_all(columns(with_it), len(with_it)).logits
     gap = np.abs(int8 - model.classify(with_it).detach().numpy()).max(1)
     assert np.quantile(gap, 0.95) < 0.5  # logits reach 5; a row at the border of two experts may take the other
 
@@ -227,12 +227,12 @@ def test_a_failed_gate_writes_nothing(digits, model, tmp_path):
 
 def test_parity_refuses_another_graph():
     logits = np.zeros((200, 3), np.float32)
-    good = Answers(logits, logits, np.ones(200, np.int64))
+    good = Outputs(logits, logits, np.ones(200, np.int64))
     assert parity(good, good) == {"rows": 200, "same_route": 1.0, "max_abs_logit": 0.0}
     with pytest.raises(RunFailure, match="largest gap"):
-        parity(good, Answers(logits + 1e-3, logits, good.blocks_run))
+        parity(good, Outputs(logits + 1e-3, logits, good.blocks_run))
     with pytest.raises(RunFailure, match=r"same route on 99.00%"):
-        parity(good, Answers(logits, logits, np.array([2, 2, *[1] * 198])))
+        parity(good, Outputs(logits, logits, np.array([2, 2, *[1] * 198])))
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "report.json"])

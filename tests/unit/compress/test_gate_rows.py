@@ -9,8 +9,8 @@ import torch
 
 from dsray.experiment import Experiment
 from dsray.models import ModelConfig
-from dsray.placement import LocalPlacement
-from dsray.steps.compress import _adversarial
+from dsray.runner.compress import _adversarial
+from dsray.runner.place import ThisProcess
 
 JUDGE = {"judge": {"epsilon": 0.2, "rows": 90, "attacks": [{"kind": "pgd", "steps": 3}]}}
 
@@ -24,10 +24,10 @@ def test_every_row_is_attacked_to_full_strength(digits, section, epsilon, rows, 
     torch.manual_seed(0)
     model = ModelConfig().build(digits.schema)
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}, "adversarial": section})
-    moved = _adversarial(split, experiment, digits, model, LocalPlacement())
+    moved = _adversarial(split, experiment, digits, model, ThisProcess())
     assert moved is not None and len(moved) == min(rows, len(digits.splits[split]))
     assert set(moved.rows.tolist()) <= set(digits.splits[split].tolist())
-    clean = torch.from_numpy(digits.gather(moved.rows.numpy())["image"])
+    clean = torch.from_numpy(digits.take(moved.rows.numpy())["image"])
     distance = (moved.inputs["image"] - clean).abs().flatten(1).max(1).values
     assert torch.allclose(distance, torch.full_like(distance, epsilon), atol=1e-5)
 
@@ -36,7 +36,7 @@ def test_without_images_there_is_nothing_to_attack(digits):
     text = digits.schema.model_copy(update={"image": None})
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
     only = type(digits)(**{**digits.__dict__, "schema": text})
-    assert _adversarial("validation", experiment, only, ModelConfig().build(text), LocalPlacement()) is None
+    assert _adversarial("validation", experiment, only, ModelConfig().build(text), ThisProcess()) is None
 
 
 def test_without_an_image_in_any_row_there_is_nothing_to_attack(digits):
@@ -44,4 +44,4 @@ def test_without_an_image_in_any_row_there_is_nothing_to_attack(digits):
     absent[digits.splits["test"]] = False
     none = replace(digits, columns={**digits.columns, "present.image": absent})
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
-    assert _adversarial("test", experiment, none, ModelConfig().build(digits.schema), LocalPlacement()) is None
+    assert _adversarial("test", experiment, none, ModelConfig().build(digits.schema), ThisProcess()) is None

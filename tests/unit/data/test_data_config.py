@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from dsray.base import explain, json_schema
+from dsray.base import explain
+from dsray.base.kinds import json_schema
 from dsray.data import DataConfig
 
 

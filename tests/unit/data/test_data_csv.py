@@ -6,7 +6,7 @@ import csv
 import io
 
 from dsray.data import read_rows
-from dsray.schema import Schema, TextSpec
+from dsray.data.schema import Schema, TextSpec
 
 SCHEMA = Schema(
     text=TextSpec(column="text", length=4, vocabulary=8, tokenizer="{}"), label="label", classes=("pos", "neg")

@@ -14,8 +14,8 @@ from PIL import Image
 
 from dsray.base import RequestError
 from dsray.data import DataConfig, fit_schema, load_tables, prepare_table
+from dsray.data.schema import ImageSpec, Schema, TextSpec
 from dsray.data.tokens import learn_tokenizer, load_tokenizer, tokenise
-from dsray.schema import ImageSpec, Schema, TextSpec
 
 
 def image_schema(height: int, width: int, channels: int = 1) -> Schema:

@@ -9,7 +9,7 @@ import pytest
 
 from dsray.base import RequestError
 from dsray.data import DataConfig, columns_of, load_tables, prepare, prepare_table, read_rows
-from dsray.schema import ImageSpec, Schema
+from dsray.data.schema import ImageSpec, Schema
 
 QUESTION = "is this digit even?"
 BLANK = [[0.0] * 8] * 8
@@ -34,7 +34,7 @@ def test_an_instance_equals_its_prepared_row(digits):
     rows = digits.splits["test"][:20]
     table = load_tables(DataConfig())["test"].slice(0, 20).to_pylist()
     columns = columns_of([{"image": text64(r["image"]), "text": r["question"]} for r in table], digits.schema)
-    expected = digits.gather(rows)
+    expected = digits.take(rows)
     for name in ("image", "text", "present.image", "present.text"):
         assert np.array_equal(columns[name], expected[name]), name
         assert columns[name].dtype == expected[name].dtype, name

@@ -47,7 +47,7 @@ def test_seed_stage_and_epoch_each_change_the_order():
 
 
 def test_the_order_is_the_documented_formula():
-    from dsray.noise import key_of
+    from dsray.base.noise import key_of
 
     expected = np.random.default_rng([4, key_of("s"), 2]).permutation(POOL)
     assert np.array_equal(draw(4, "s", POOL, len(POOL), 2)[0], expected)

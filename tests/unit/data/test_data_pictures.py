@@ -16,7 +16,7 @@ from dsray.data import columns_of, prepare_table
 from dsray.data.counts import count_rows
 from dsray.data.images import remarks
 from dsray.data.pictures import UNREADABLE, WrongSize, decode
-from dsray.schema import ImageSpec, Schema
+from dsray.data.schema import ImageSpec, Schema
 
 GREY = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
 COLOUR = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 14

@@ -48,18 +48,18 @@ def test_blocks_prepared_one_by_one_are_the_same(small):
 
 def test_gather_scales_and_identifies_rows(digits):
     rows = np.array([7, 3, 7])
-    columns = digits.gather(rows, np.array([0, 1, 2]))
+    columns = digits.take(rows, np.array([0, 1, 2]))
     assert columns["image"].dtype == np.float32
     assert np.array_equal(columns["image"], digits.columns["image"][rows].astype(np.float32) / np.float32(255))
     assert columns["image"].max() <= 1.0
     assert (columns["row"].tolist(), columns["epoch"].tolist()) == ([7, 3, 7], [0, 1, 2])
-    assert digits.gather(rows)["epoch"].tolist() == [0, 0, 0]
+    assert digits.take(rows)["epoch"].tolist() == [0, 0, 0]
     columns["image"][:] = 0  # copies: the data set stays as it is
     assert digits.columns["image"][rows].any()
 
 
 def test_a_batch_shares_memory_and_accepts_read_only_columns(digits, recwarn):
-    columns = digits.gather(np.arange(4))
+    columns = digits.take(np.arange(4))
     batch = to_batch(columns, digits.schema)
     assert batch.inputs["image"].shape == (4, 1, 8, 8)
     assert batch.inputs["image"].data_ptr() == columns["image"].ctypes.data
@@ -160,7 +160,7 @@ def test_a_flipped_bit_anywhere_in_the_cache_is_noticed(small, tmp_path):
 
     def read():
         data = Prepared.load(folder)
-        data.gather(np.arange(len(data)))
+        data.take(np.arange(len(data)))
         data.shown.to_pylist()
 
     read()

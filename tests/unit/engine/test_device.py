@@ -10,13 +10,13 @@ import torch
 import torch.distributed as dist
 from accelerator import DEVICE, Accelerator
 
-from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, evaluate_attacks
-from dsray.checkpoint import checkpoints, latest_checkpoint, load_checkpoint
+from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, judge_batches
 from dsray.data import to_batch
 from dsray.engine import LocalWorker
+from dsray.engine.checkpoint import checkpoints, latest_checkpoint, load_checkpoint
 from dsray.engine.executions import DataParallel, Pipeline
 from dsray.experiment import Experiment
-from dsray.training import Places, train
+from dsray.runner.training import TrainingFiles, train
 
 ATTACK = {"epochs": 1, "share": 0.5, "epsilon": {"kind": "constant", "value": 0.1}}
 EXPERIMENT = {
@@ -64,7 +64,7 @@ def trained(tree, data, folder, device):
     """The history and the weights of a training on `device`."""
     experiment, lines = Experiment.parse(tree), []
     worker = LocalWorker(data, experiment.augment, seed=0, device=device, folder=folder, on_line=lines.append)
-    model = train(experiment, worker, places=Places(folder))
+    model = train(experiment, worker, files=TrainingFiles(folder))
     assert {p.device for p in model.parameters()} == {torch.device(device)}
     return lines, {name: value.cpu() for name, value in model.state_dict().items()}
 
@@ -90,12 +90,12 @@ def test_training_on_an_accelerator_is_that_of_the_cpu_and_resumes(few, tmp_path
 def test_robustness_is_judged_on_the_device(digits):
     torch.manual_seed(0)
     model = Experiment.parse(EXPERIMENT).model.build(digits.schema).eval()
-    batch = to_batch(digits.gather(digits.splits["test"][:64]), digits.schema)
+    batch = to_batch(digits.take(digits.splits["test"][:64]), digits.schema)
     batch = replace(batch, target=model.classify(batch).argmax(-1))  # answers that an attack can turn
     attacks = [FgsmConfig(), PgdConfig(steps=3, restarts=2), RandomSearchConfig(queries=20)]
-    here = evaluate_attacks(model, [batch], attacks, 0.05)
+    here = judge_batches(model, [batch], attacks, 0.05)
     with Accelerator():
-        there = evaluate_attacks(model.to(DEVICE), [batch.to(DEVICE)], attacks, 0.05)
+        there = judge_batches(model.to(DEVICE), [batch.to(DEVICE)], attacks, 0.05)
     assert {name: kept.tolist() for name, kept in there.survived.items()} == {
         name: kept.tolist() for name, kept in here.survived.items()
     }

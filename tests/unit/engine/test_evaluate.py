@@ -15,8 +15,8 @@ from dsray.engine.evaluate import Evaluation, evaluate
 from dsray.engine.executions import SingleProcess
 from dsray.engine.validate import validation_line
 from dsray.experiment import Experiment
-from dsray.judge import clean_figures
-from dsray.steps.evaluate import _detail
+from dsray.runner.evaluate import _detail
+from dsray.runner.judge import clean_figures
 
 
 def test_rows_of_an_unknown_class_are_wrong_and_counted():
@@ -58,9 +58,9 @@ def test_the_report_shows_unknown_rows_in_groups_and_no_others(digits):
 def test_no_rows_have_no_figures(digits):
     x = Experiment.parse({"data": {"source": "digits"}, "model": {}})
     model = x.model.build(digits.schema)
-    used_up = iter([to_batch(digits.gather(digits.splits["test"][:4]), digits.schema)])
+    used_up = iter([to_batch(digits.take(digits.splits["test"][:4]), digits.schema)])
     assert len(evaluate(model, used_up).rows) == 4
-    for empty in (used_up, [], [to_batch(digits.gather(digits.splits["test"][:0]), digits.schema)]):
+    for empty in (used_up, [], [to_batch(digits.take(digits.splits["test"][:0]), digits.schema)]):
         with pytest.raises(RequestError, match="batches: hold no rows to evaluate"):
             evaluate(model, empty)
 
@@ -70,7 +70,7 @@ def test_evaluation_leaves_each_module_in_its_mode(digits):
     model = x.model.build(digits.schema).train()
     model.encoders["image"].eval()
     modes = [module.training for module in model.modules()]
-    evaluate(model, [to_batch(digits.gather(digits.splits["test"][:4]), digits.schema)])
+    evaluate(model, [to_batch(digits.take(digits.splits["test"][:4]), digits.schema)])
     validation_line(model, LocalWorker(digits, x.augment, seed=0), SingleProcess(model))
     assert [module.training for module in model.modules()] == modes
     assert 0 < sum(modes) < len(modes)

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from dsray.base.modes import evaluating, frozen_parts
 from dsray.engine import LocalWorker, TrainState, fit
 from dsray.engine.executions import SingleProcess
 from dsray.experiment import Experiment
-from dsray.modes import evaluating, frozen_parts
-from dsray.training import new_model
+from dsray.runner.training import new_model
 
 NORMED = """
 from typing import Literal

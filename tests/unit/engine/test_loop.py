@@ -11,12 +11,12 @@ import torch
 
 from dsray.attacks import FgsmConfig, cross_entropy, margin, perturb
 from dsray.base import RequestError
-from dsray.checkpoint import checkpoints, latest_checkpoint
-from dsray.data import Plan, to_batch
+from dsray.data import Draws, to_batch
 from dsray.engine import LocalWorker, TrainState
-from dsray.engine.regime import Regime
+from dsray.engine.checkpoint import checkpoints, latest_checkpoint
+from dsray.engine.regime import ReadyStage
 from dsray.experiment import Experiment
-from dsray.training import Places, resume_history, train
+from dsray.runner.training import TrainingFiles, resume_history, train
 
 BASE = {
     "data": {"source": "digits"},
@@ -44,11 +44,11 @@ def run(x, data, folder=None, die_at=None, undefended=False):
         if die_at is not None and line["step"] >= die_at and line["kind"] == "step":
             raise Killed
 
-    places = Places(folder) if folder else None
-    if places:
-        resume_history(places)
+    files = TrainingFiles(folder) if folder else None
+    if files:
+        resume_history(files)
     worker = LocalWorker(data, x.augment, seed=x.seed, folder=folder, on_line=on_line)
-    return train(x, worker, places=places, undefended=undefended), lines
+    return train(x, worker, files=files, undefended=undefended), lines
 
 
 ADVERSARIAL = {
@@ -89,7 +89,9 @@ def test_frozen_parts_stay(digits):
     x = experiment(finetune={"unfreeze": [["head", "exits"]]})
     torch.manual_seed(0)
     model, _ = run(x, digits)
-    fresh = __import__("dsray.training", fromlist=["new_model"]).new_model(x, LocalWorker(digits, x.augment, seed=0))
+    fresh = __import__("dsray.runner.training", fromlist=["new_model"]).new_model(
+        x, LocalWorker(digits, x.augment, seed=0)
+    )
     moved = {n for (n, a), b in zip(model.named_parameters(), fresh.parameters(), strict=True) if not torch.equal(a, b)}
     assert moved == {n for n, _ in model.named_parameters() if n.startswith(("head", "exits"))}
 
@@ -148,14 +150,14 @@ def test_adversarial_losses_fall(digits, loss, share):
 
 
 def test_global_batches_do_not_depend_on_the_number_of_workers(digits):
-    plan = Plan(0, "clean", digits.splits["train"], 32, np.arange(10), 8)
+    draws = Draws(0, "clean", digits.splits["train"], 32, np.arange(10), 8)
     for step in (0, 1, 117, 118, 400):
-        rows, epochs = plan(step)
+        rows, epochs = draws(step)
         assert len(rows) == 32
-        halves = [plan.slice(step, step + 1, rank, 2) for rank in (0, 1)]
+        halves = [draws.slice(step, step + 1, rank, 2) for rank in (0, 1)]
         assert sorted(np.concatenate([r for r, _ in halves]).tolist()) == sorted(rows.tolist())
         assert (rows[24:] < 10).all()
-    assert np.array_equal(plan.slice(7, 9, 0, 1)[0], np.concatenate([plan(7)[0], plan(8)[0]]))
+    assert np.array_equal(draws.slice(7, 9, 0, 1)[0], np.concatenate([draws(7)[0], draws(8)[0]]))
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
@@ -165,8 +167,8 @@ def test_an_epoch_shows_each_new_row_once_whatever_is_replayed(digits, share):
     x = experiment(train={"epochs": 1, "batch": 32}, adversarial={"stages": [stage]}, continual=continual)
     for compiled in x.stages(digits)[2:]:
         rows = compiled.rows.select(digits, "train")
-        plan = Plan(0, compiled.name, rows, 32, digits.splits["validation"][:3], round(32 * share))
-        drawn = np.concatenate([plan(step)[0] for step in range(compiled.steps)])
+        draws = Draws(0, compiled.name, rows, 32, digits.splits["validation"][:3], round(32 * share))
+        drawn = np.concatenate([draws(step)[0] for step in range(compiled.steps)])
         times = np.bincount(drawn, minlength=len(digits))[rows]
         epochs = 2 if compiled.perturb else 1
         assert times.min() == epochs  # the last batch is filled up from the next pass
@@ -211,8 +213,8 @@ def test_as_many_rows_are_perturbed_on_any_number_of_workers(digits, batch, size
     stage = {**ADVERSARIAL["stages"][0], "share": share}
     x = experiment(adversarial={"stages": [stage]}, train={**BASE["train"], "batch": batch})
     state = TrainState(x.model.build(digits.schema))
-    of_one = Regime(x.stages(digits)[1], state, 0)
-    of_many = [Regime(x.stages(digits)[1], state, 0, rank, size) for rank in range(size)]
+    of_one = ReadyStage(x.stages(digits)[1], state, 0)
+    of_many = [ReadyStage(x.stages(digits)[1], state, 0, rank, size) for rank in range(size)]
     attacked = of_one.attacked.tolist()
     assert attacked == list(range(round(batch * share)))
     positions = [np.arange(batch)[rank::size] for rank in range(size)]
@@ -239,12 +241,12 @@ def test_replayed_rows_are_attacked_in_the_same_share_as_new_ones(digits, batch,
     state.memory.size = 30
     state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
     second = x.stages(digits)[-1]
-    plan = Plan(0, second.name, second.rows.select(digits, "train"), batch, state.memory.rows, round(batch * replay))
-    replayed = np.isin(plan(0)[0], state.memory.rows)
+    draws = Draws(0, second.name, second.rows.select(digits, "train"), batch, state.memory.rows, round(batch * replay))
+    replayed = np.isin(draws(0)[0], state.memory.rows)
     assert replayed.sum() == second.replay.rows(batch)
     found = []
     for rank in range(size):
-        regime = Regime(second, state, 0, rank, size)
+        regime = ReadyStage(second, state, 0, rank, size)
         found += replayed[rank::size][regime.attacked.numpy()].tolist()
     assert (len(found) - sum(found), sum(found)) == (new, old)
 
@@ -257,8 +259,8 @@ def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits):
     state = TrainState(x.model.build(digits.schema))
     state.memory.size = 30
     state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
-    regime = Regime(x.stages(digits)[-1], state, 0)
-    batch = to_batch(digits.gather(digits.splits["train"][:32]), digits.schema)
+    regime = ReadyStage(x.stages(digits)[-1], state, 0)
+    batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
     moved = regime.context(state, batch, state.model).adversarial_batch.inputs["image"]
     part = batch.select(regime.attacked)
     regime.attacked = torch.arange(len(part))
@@ -276,8 +278,8 @@ def test_training_attacks_climb_the_loss_at_the_logits_own_scale(digits, loss):
     x = experiment(adversarial={"stages": [{**ADVERSARIAL["stages"][0], "epsilon": 0.1, "attack": attack}]})
     torch.manual_seed(0)
     state = TrainState(x.model.build(digits.schema))
-    regime = Regime(x.stages(digits)[-1], state, 0)
-    batch = to_batch(digits.gather(digits.splits["train"][:32]), digits.schema)
+    regime = ReadyStage(x.stages(digits)[-1], state, 0)
+    batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
     trained = regime.context(state, batch, state.model).adversarial_batch.inputs["image"]
     climbed = {"cross_entropy": cross_entropy, "margin": margin}[loss]
     expected = perturb(attack.build(), state.model, batch, 0.1, loss=climbed).inputs["image"]

@@ -13,7 +13,7 @@ from dsray.engine import LocalWorker, TrainConfig, TrainState, evaluate
 from dsray.engine.figures import FIGURES
 from dsray.engine.policies import Decision, PlateauConfig, ReachConfig
 from dsray.experiment import Experiment
-from dsray.training import Places, cadence_of, new_model, resume_history, train
+from dsray.runner.training import TrainingFiles, cadence_of, new_model, resume_history, train
 
 TREE = {
     "data": {"source": "digits"},
@@ -40,10 +40,10 @@ def trained(x, digits, folder=None, die_at=None):
         if line["kind"] == "step" and line["step"] == die_at:
             raise Killed
 
-    places = Places(folder) if folder else None
-    if places:
-        resume_history(places)
-    model = train(x, LocalWorker(digits, x.augment, seed=0, folder=folder, on_line=on_line), places=places)
+    files = TrainingFiles(folder) if folder else None
+    if files:
+        resume_history(files)
+    model = train(x, LocalWorker(digits, x.augment, seed=0, folder=folder, on_line=on_line), files=files)
     ends = [line for line in lines if line["kind"] == "stage" and line["event"] == "end"]
     return model, ends, lines
 
@@ -123,7 +123,7 @@ def test_a_stage_ends_with_its_best_weights(digits):
 
     short, _, _ = trained(experiment(best["step"]), digits)
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), short.state_dict().values(), strict=True))
-    batch = to_batch(digits.gather(digits.splits["validation"]), digits.schema)
+    batch = to_batch(digits.take(digits.splits["validation"]), digits.schema)
     assert evaluate(model, [batch]).accuracy == pytest.approx(best["value"])
 
     last, (plain,), _ = trained(experiment(40, watch | {"keep": "last"}), digits)
@@ -172,7 +172,7 @@ def test_the_optimiser_goes_on_as_it_is(digits):
     state.history = [{"accuracy": 0.5}]
     state.keep_best("accuracy")
     kept = {name: value.clone() for name, value in state.model.state_dict().items()}
-    batch = to_batch(digits.gather(digits.splits["train"][:8]), digits.schema)
+    batch = to_batch(digits.take(digits.splits["train"][:8]), digits.schema)
     state.model.classify(batch).sum().backward()
     state.optimizer.step()
     moments = [state.optimizer.state[p]["exp_avg"].clone() for p in state.optimizer.state]

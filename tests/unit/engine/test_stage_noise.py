@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from dsray.base import RequestError
-from dsray.checkpoint import checkpoints
-from dsray.data import Plan, to_batch
+from dsray.data import Draws, to_batch
 from dsray.engine import LocalWorker, TrainState
-from dsray.engine.regime import Regime
+from dsray.engine.checkpoint import checkpoints
+from dsray.engine.regime import ReadyStage
 from dsray.experiment import Experiment
-from dsray.training import Places, new_model, train
+from dsray.runner.training import TrainingFiles, new_model, train
 
 STAGES = [
     {"name": name, "steps": 4, "attack": {"kind": "pgd", "steps": 1, "step_size": 0.1}, "epsilon": 0.1}
@@ -32,11 +32,11 @@ EXPERIMENT = Experiment.parse(
 
 def images_of(digits, stage, size=1, seed=0):
     """Row -> image of the first pass over 64 rows."""
-    plan = Plan(seed, stage, digits.splits["train"][:64], 32, digits.splits["train"][:0], 0)
+    draws = Draws(seed, stage, digits.splits["train"][:64], 32, digits.splits["train"][:0], 0)
     found = {}
     for rank in range(size):
         worker = LocalWorker(digits, EXPERIMENT.augment, seed=seed, rank=rank, size=size)
-        for batch in worker.batches(plan, 0, 2):
+        for batch in worker.batches(draws, 0, 2):
             assert batch.epochs.tolist() == [0] * len(batch)
             found |= dict(zip(batch.rows.tolist(), batch.inputs["image"], strict=True))
     return found
@@ -56,8 +56,8 @@ def test_the_start_of_an_attack_belongs_to_stage_row_and_epoch_and_to_no_step(di
 
     def moved(stage, step, epoch=0, seed=0):
         state.global_step = step
-        batch = to_batch(digits.gather(rows, 0 * rows + epoch), digits.schema)
-        return Regime(stage, state, seed).context(state, batch, state.model).adversarial_batch.inputs["image"]
+        batch = to_batch(digits.take(rows, 0 * rows + epoch), digits.schema)
+        return ReadyStage(stage, state, seed).context(state, batch, state.model).adversarial_batch.inputs["image"]
 
     one, two = EXPERIMENT.stages(digits)[1:]
     first = moved(one, 4)
@@ -70,12 +70,12 @@ def test_a_checkpoint_of_other_noise_is_not_gone_on_with(digits, tmp_path):
     def worker():
         return LocalWorker(digits, EXPERIMENT.augment, seed=0, folder=tmp_path)
 
-    train(EXPERIMENT, worker(), places=Places(tmp_path))
+    train(EXPERIMENT, worker(), files=TrainingFiles(tmp_path))
     state = checkpoints(tmp_path / "checkpoints")[-1] / "state.json"
     plain = json.loads(state.read_text())
     assert plain.pop("noise") == 2
     state.write_text(json.dumps(plain))
     (state.parent / "sums.json").unlink()  # that version wrote none
     with pytest.raises(RequestError, match=r"noise of another version of dsray \(0.1\)") as caught:
-        train(EXPERIMENT, worker(), places=Places(tmp_path))
+        train(EXPERIMENT, worker(), files=TrainingFiles(tmp_path))
     assert "\n" not in str(caught.value)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from dsray.base.schedules import ConstantConfig
 from dsray.data import to_batch
 from dsray.engine import Cadence, LocalWorker, TrainState, fit
 from dsray.engine.compile import undefended
 from dsray.engine.context import Context
 from dsray.engine.executions import SingleProcess, loss_of
-from dsray.engine.regime import Regime
+from dsray.engine.regime import ReadyStage
 from dsray.engine.terms import MadryConfig, TaskConfig, TradesConfig
 from dsray.experiment import Experiment
-from dsray.schedules import ConstantConfig
-from dsray.training import Places, new_model, resume_history, train
+from dsray.runner.training import TrainingFiles, new_model, resume_history, train
 
 MODEL = {"width": 16, "trunk": {"hidden": 16, "heads": 2, "experts": {"hidden": 16}}}
 
@@ -42,10 +42,10 @@ def trained(x, digits, folder, die_at=None):
         if line["kind"] == "step" and line["step"] == die_at:
             raise Killed
 
-    places = Places(folder)
-    resume_history(places)
-    train(x, LocalWorker(digits, x.augment, seed=0, folder=folder, on_line=on_line), places=places)
-    return json.loads((places.model / "training.json").read_text())["mean_epsilon"]
+    files = TrainingFiles(folder)
+    resume_history(files)
+    train(x, LocalWorker(digits, x.augment, seed=0, folder=folder, on_line=on_line), files=files)
+    return json.loads((files.model / "training.json").read_text())["mean_epsilon"]
 
 
 def test_the_mean_epsilon_is_that_of_all_steps_and_not_of_the_logged_ones(digits, tmp_path):
@@ -107,7 +107,7 @@ def test_the_twin_of_a_stage_keeps_every_term_that_needs_no_attack(digits):
 
 
 def batch_of(digits, blind=0):
-    columns = digits.gather(digits.splits["train"][:32])
+    columns = digits.take(digits.splits["train"][:32])
     columns["present.image"][:blind] = False
     return to_batch(columns, digits.schema)
 
@@ -130,7 +130,7 @@ def test_a_row_that_is_the_same_in_both_passes_is_loaded_once(digits, loss, epsi
     """`per: sample` and top 1: each row is one choice in each block."""
     x = experiment(epsilon={"kind": "constant", "value": epsilon}, share=share, loss=loss.model_dump(mode="json"))
     state = TrainState(new_model(x, LocalWorker(digits, x.augment, seed=0)).train())
-    regime, batch = Regime(x.stages(digits)[1], state, 0), batch_of(digits, blind)
+    regime, batch = ReadyStage(x.stages(digits)[1], state, 0), batch_of(digits, blind)
     context = regime.context(state, batch, state.model)
     (term,) = (term for _, _, term in regime.terms)
     found = term(context)
@@ -147,7 +147,7 @@ def test_a_row_that_is_the_same_in_both_passes_is_loaded_once(digits, loss, epsi
 def test_gradients_are_those_of_two_whole_passes(digits):
     x = experiment(share=0.5)
     state = TrainState(new_model(x, LocalWorker(digits, x.augment, seed=0)).train())
-    regime, batch = Regime(x.stages(digits)[1], state, 0), batch_of(digits)
+    regime, batch = ReadyStage(x.stages(digits)[1], state, 0), batch_of(digits)
     context = regime.context(state, batch, state.model)
     apart = Context(state.model, batch, 0, perturbation=lambda *_: context.adversarial_batch)
     found = []

@@ -89,7 +89,7 @@ def test_rows_of_an_unknown_class_are_wrong_and_counted(digits, model, workers):
     rows = data.splits["validation"]
     half = with_targets(data, rows[::2], UNKNOWN)
     found = lines_of(workers, half, model)[0]
-    known = evaluate(model, [to_batch(data.gather(np.delete(rows, slice(None, None, 2))), data.schema)])
+    known = evaluate(model, [to_batch(data.take(np.delete(rows, slice(None, None, 2))), data.schema)])
     assert 0 < known.accuracy < 1
     assert found["rows_unknown"] == 20
     assert found["accuracy_known"] == pytest.approx(known.accuracy)

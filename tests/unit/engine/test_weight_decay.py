@@ -1,4 +1,4 @@
-"""Which parameters of a model decay: weight matrices, and nothing that shifts or places."""
+"""Which parameters of a model decay: weight matrices, and nothing that shifts or files."""
 
 from __future__ import annotations
 

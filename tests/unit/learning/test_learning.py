@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from dsray.batch import Batch
+from dsray.base.batch import Batch
 from dsray.data import to_batch
 from dsray.engine.context import Context
 from dsray.engine.terms.ewc import EwcConfig
@@ -42,7 +42,7 @@ def test_fisher_reaches_behind_the_exit_that_the_rows_take(digits):
     torch.manual_seed(0)
     model = ModelConfig().build(digits.schema)
     model.depth = replace(model.depth, threshold=0.0)
-    batch = to_batch(digits.gather(digits.splits["train"][:8]), digits.schema)
+    batch = to_batch(digits.take(digits.splits["train"][:8]), digits.schema)
     fisher = diagonal_fisher(model, [batch], kind="empirical")
     assert all(fisher[f"{head}.linear.bias"].abs().sum() > 0 for head in ("exits.1", "exits.2", "head"))
     assert all(values.abs().sum() > 0 for name, values in fisher.items() if name.startswith("trunk.blocks.2.attention"))
@@ -57,7 +57,7 @@ def test_fisher_reaches_behind_the_exit_that_the_rows_take(digits):
 def test_fisher_counts_an_exit_that_nothing_measured_leads_to_as_zero(digits, learning):
     torch.manual_seed(0)
     model = ModelConfig().build(digits.schema)
-    batch = to_batch(digits.gather(digits.splits["train"][:4]), digits.schema)
+    batch = to_batch(digits.take(digits.splits["train"][:4]), digits.schema)
     whole = diagonal_fisher(model, [batch])
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name.startswith(learning))
@@ -81,7 +81,7 @@ def test_the_term_is_the_penalty_for_each_row_and_asks_for_no_pass(digits):
     anchor = Anchor.of(model, {"weight": torch.tensor([[2.0, 0.5]])})
     with torch.no_grad():
         model.weight += torch.tensor([[1.0, 2.0]])
-    batch = to_batch(digits.gather(digits.splits["train"][:3]), digits.schema)
+    batch = to_batch(digits.take(digits.splits["train"][:3]), digits.schema)
     term = EwcConfig(strength=10).build()
     context = Context(model, batch, 0, anchors=[anchor])
     assert term(context).tolist() == pytest.approx([20.0] * 3)

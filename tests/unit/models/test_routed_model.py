@@ -28,7 +28,7 @@ def build(data, tree=None, seed=0, threshold=0.2):
 
 @pytest.fixture(scope="module")
 def batch(digits):
-    return to_batch(digits.gather(digits.splits["test"][:33]), digits.schema)
+    return to_batch(digits.take(digits.splits["test"][:33]), digits.schema)
 
 
 @pytest.mark.parametrize("tree", VARIANTS.values(), ids=VARIANTS)

@@ -16,10 +16,10 @@ from rich.console import Console
 from scipy import stats
 
 from dsray.base import RequestError
+from dsray.record.judgements import keep_judgement
+from dsray.record.record import Record
 from dsray.report.compare import compare, comparison_table, write_comparison
 from dsray.report.comparison import Cell, interval, written
-from dsray.report.judgements import keep_judgement
-from dsray.report.record import Record
 
 Construct = Callable[..., Record]
 

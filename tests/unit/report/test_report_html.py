@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from dsray.record.record import Record
 from dsray.report.html import write_report
-from dsray.report.record import Record
 
 ALWAYS = {"experiment", "data"}
 NEEDS = {

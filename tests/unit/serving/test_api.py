@@ -12,9 +12,9 @@ from tiny import write_tiny_artefact
 
 from dsray.base import RequestError
 from dsray.compress import Artefact
-from dsray.sections import ServeConfig
 from dsray.serving import Predictor
 from dsray.serving.api import build_api
+from dsray.serving.config import ServeConfig
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def client(predictor):
 
 @pytest.fixture(scope="module")
 def instance(digits):
-    columns = digits.gather(np.array([int(digits.splits["test"][0])]))
+    columns = digits.take(np.array([int(digits.splits["test"][0])]))
     image = (columns["image"][0, 0] * 255).round().astype(int).tolist()
     return {"image": image, "text": "is this digit even?"}
 

@@ -1,0 +1,159 @@
+"""Robust accuracy: a row counts only if every attack of an ensemble fails on it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dsray.attacks.ball import IMAGE
+from dsray.attacks.config import AttackConfig, check_attacks
+from dsray.attacks.epsilon import check_epsilon
+from dsray.attacks.judgeable import check_images, check_judged, check_labels, check_logits
+from dsray.attacks.judgement import Judgement
+from dsray.attacks.losses import fallen
+from dsray.attacks.pgd import PgdConfig
+from dsray.attacks.random_search import RandomSearchConfig
+from dsray.attacks.runner import perturb
+from dsray.attacks.untouched import buffers_kept
+from dsray.attacks.watched import Watched
+from dsray.base import RequestError
+from dsray.base.batch import Batch
+from dsray.base.protocols import Classifier, as_classifier
+
+DEFAULT_ATTACKS: tuple[AttackConfig, ...] = (PgdConfig(steps=20), RandomSearchConfig())
+
+
+def judge_batches(
+    model: nn.Module | Classifier,
+    batches: Iterable[Batch],
+    attacks: Sequence[AttackConfig],
+    epsilon: float,
+    seed: int = 0,
+    *,
+    keep_adversarial: bool = False,
+) -> Judgement:
+    """Judge the rows of `batches` at one radius; each attack runs on the rows that the ones before it left standing.
+
+    batches: images in [0, 1]; a target of -1, a class that the model does not know, is wrong. A row without an image is
+    right or wrong as it stands. Raises RequestError for other images or targets, a model that gives no finite logits of
+    two classes or more (one column, probabilities), no rows, no row with an image, rows of which no attack had a
+    gradient, an epsilon outside [0, 1], no attack, or one that is listed twice.
+    """
+    parts = [
+        judge_batch(model, b, attacks, epsilon, seed, keep_adversarial=keep_adversarial) for b in batches if len(b)
+    ]
+    if not parts:
+        raise RequestError("batches: hold no rows; give at least one row to judge")
+    return check_judged(Judgement.merge(parts))
+
+
+def judge_curve(
+    model: nn.Module | Classifier,
+    batches: Sequence[Batch],
+    attacks: Sequence[AttackConfig],
+    epsilons: Iterable[float],
+    seed: int = 0,
+) -> list[dict[str, float]]:
+    """Robust accuracy at each radius, each once: `[{"epsilon": 0.1, "robust_accuracy": 0.7, "rows": 75}, ...]`."""
+    judged = [judge_batches(model, batches, attacks, epsilon, seed) for epsilon in dict.fromkeys(epsilons)]
+    return [{"epsilon": j.epsilon, "robust_accuracy": j.robust_accuracy, "rows": len(j.rows)} for j in judged]
+
+
+def robust_accuracy(
+    model: nn.Module | Classifier,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    epsilon: float,
+    attacks: Sequence[AttackConfig] | None = None,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> float:
+    """Share of images whose answer no attack can turn, for any module from images to logits.
+
+    images: (n, channel, height, width) in [0, 1]. labels: (n,) int64. epsilon: L-inf radius in input-range units.
+    attacks: PGD-20 and random search unless given. The model is judged in the mode it is in; call `.eval()` first.
+    Raises RequestError as `judge_batches` does, and for an epsilon of 0, which leaves nothing to attack. Warns of rows
+    without a gradient, which `judge_batches` counts.
+    """
+    if check_epsilon(epsilon) == 0:
+        raise RequestError("epsilon: must be more than 0, e.g. 8/255 = 0.0314; at 0 it is the clean accuracy")
+    check_labels(labels, images)
+    rows = torch.arange(len(labels), device=labels.device)
+    whole = Batch({IMAGE: images}, labels.long(), rows, torch.zeros_like(rows))
+    parts = [whole.select(rows[i : i + batch_size]) for i in range(0, len(labels), batch_size)]
+    found = judge_batches(model, parts, DEFAULT_ATTACKS if attacks is None else attacks, epsilon, seed)
+    if blind := int(found.blind.sum()):
+        warnings.warn(
+            f"{blind} of {int(found.climbed.sum())} rows that attacks climbed had no gradient (zero in every pixel): the "
+            "robust accuracy is too high unless attacks that need none would have found what there is",
+            stacklevel=2,
+        )
+    return found.robust_accuracy
+
+
+def judge_batch(
+    model: nn.Module | Classifier,
+    batch: Batch,
+    attacks: Sequence[AttackConfig],
+    epsilon: float,
+    seed: int = 0,
+    *,
+    keep_adversarial: bool = False,
+) -> Judgement:
+    """`judge_batches` of one batch that is a part of more, merged by the caller and then held to `check_judged`."""
+    check_epsilon(epsilon)
+    try:
+        check_attacks(attacks)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    if IMAGE not in batch.inputs:
+        raise RequestError(f"batches: none of the {len(batch)} rows has an image; attacks move images")
+    if (there := _there(batch)).any():
+        check_images(batch.inputs[IMAGE][there])
+    with buffers_kept(model):
+        return _judge(as_classifier(model), batch, attacks, epsilon, seed, keep_adversarial)
+
+
+def _there(batch: Batch) -> Tensor:
+    """(batch,) bool: the row has an image."""
+    return batch.present.get(IMAGE, torch.ones_like(batch.target, dtype=torch.bool))
+
+
+@torch.no_grad()
+def _judge(
+    classify: Classifier, batch: Batch, attacks: Sequence[AttackConfig], epsilon: float, seed: int, keep: bool
+) -> Judgement:
+    clean = classify(batch)
+    check_logits(clean, batch.target)
+    clean_correct, movable = ~fallen(clean, batch.target), _there(batch)
+    standing, worst, survived = clean_correct.clone(), batch, {}
+    climbed, gave, searched = (torch.zeros_like(movable) for _ in range(3))
+    for config in attacks:
+        rows = (standing & movable).nonzero()[:, 0]
+        if len(rows):
+            part, watched = batch.select(rows), Watched(classify)
+            moved = perturb(config.build(), watched, part, epsilon, seed=seed, stop_early=True)
+            fell = fallen(classify(moved), part.target)
+            worst = worst.with_input(IMAGE, worst.inputs[IMAGE].index_copy(0, rows[fell], moved.inputs[IMAGE][fell]))
+            standing[rows[fell]] = False
+            asked = watched.asked(part.rows)
+            climbed[rows] |= asked
+            gave[rows] |= watched.gave(part.rows)
+            searched[rows] |= ~asked
+        survived[config.name] = standing.cpu().numpy().copy()
+    return Judgement(
+        epsilon=epsilon,
+        rows=batch.rows.cpu().numpy(),
+        clean_correct=clean_correct.cpu().numpy(),
+        survived=survived,
+        unknown=(batch.target < 0).cpu().numpy(),
+        unmoved=(~movable).cpu().numpy(),
+        climbed=climbed.cpu().numpy(),
+        blind=(climbed & ~gave).cpu().numpy(),
+        searched=searched.cpu().numpy(),
+        adversarial=worst if keep else None,
+    )

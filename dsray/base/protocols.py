@@ -1,0 +1,97 @@
+"""The interfaces that plug-ins satisfy; implementations live in the packages above and never import each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+from torch import Tensor, nn
+
+from dsray.base.batch import Batch
+
+Classifier = Callable[[Batch], Tensor]
+"""Batch -> logits (batch, classes), differentiable in the inputs."""
+
+RowLoss = Callable[[Tensor, Tensor], Tensor]
+"""(logits (batch, classes), target (batch,)) -> loss per row (batch,); what an attack climbs."""
+
+Columns = dict[str, np.ndarray]
+"""Column -> array, rows on the first axis; `row` and `epoch` int64 identify each row's draw."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a routed model says of a batch.
+
+    logits: (batch, classes), of the exit that each row took.
+    exits: logits (batch, classes) of every exit head in order of depth, the last one final; empty where rows were
+        allowed to leave early.
+    blocks_run: (batch,) int64, trunk blocks that were computed for each row.
+    expert_load: (blocks, experts) int64, how many choices fell on each expert.
+    """
+
+    logits: Tensor
+    exits: tuple[Tensor, ...]
+    blocks_run: Tensor
+    expert_load: Tensor
+
+
+class Attack(Protocol):
+    """Proposes an adversarial batch. The runner in `dsray.attacks` clips it and scores it.
+
+    loss: what to climb, the attack's own where None; it may close over the rows of this batch in their order.
+    seed: of the attack's randomness, which belongs to (seed, row, epoch). stop_early: a row that the model gets wrong
+    needs no better proposal; only given together with `loss=None`.
+    """
+
+    def __call__(
+        self, model: Classifier, batch: Batch, epsilon: float, loss: RowLoss | None, *, seed: int, stop_early: bool
+    ) -> Batch: ...
+
+
+class Operation(Protocol):
+    """Augments one batch of columns. Random work is seeded by (key, row, epoch); rows stay as they are.
+
+    The runner in `dsray.augment` checks that columns, dtypes and row counts are kept.
+    """
+
+    def __call__(self, columns: Columns, key: int) -> Columns: ...
+
+
+class Encoder(Protocol):
+    """One modality -> tokens of its own width: (batch, ...) -> (batch, tokens, width)."""
+
+    tokens: int
+    width: int
+
+    def __call__(self, values: Tensor) -> Tensor: ...
+
+
+class Term(Protocol):
+    """A loss: context of the step -> loss per row (batch,)."""
+
+    def __call__(self, context: Any) -> Tensor: ...
+
+
+class Policy(Protocol):
+    """Metrics so far -> what should happen; pure, the loop acts."""
+
+    def __call__(self, history: list[dict[str, float]]) -> Any: ...
+
+
+class Action(Protocol):
+    """State -> state at the border of a stage."""
+
+    def __call__(self, state: Any, worker: Any) -> None: ...
+
+
+def as_classifier(model: nn.Module | Classifier, modality: str = "image") -> Classifier:
+    """Any module as a `Classifier`: a routed model reads the whole batch, any other module its one `modality`."""
+    classify = getattr(model, "classify", None)
+    if classify is not None:
+        return cast(Classifier, classify)
+    if isinstance(model, nn.Module):
+        return lambda batch: model(batch.inputs[modality])
+    return model

@@ -1,0 +1,64 @@
+"""Answers of an ONNX model: onnxruntime and numpy only, so that serving needs no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from dsray.base import RunFailure
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """logits, probabilities (rows, classes) float32; blocks_run (rows,) int64."""
+
+    logits: np.ndarray
+    probabilities: np.ndarray
+    blocks_run: np.ndarray
+
+
+def onnx_session(model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A silent session on the CPU. The model is its own bytes: weights that it says lie in other files are refused."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    content = model if isinstance(model, bytes) else model.read_bytes()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+class OnnxModel:
+    """A loaded model. Each row's answer depends on that row alone."""
+
+    def __init__(self, model: Path | bytes, threads: int = 1):
+        self.session = onnx_session(model, threads)
+        self.inputs = [entry.name for entry in self.session.get_inputs()]
+
+    @property
+    def shapes(self) -> dict[str, list[int | str | None]]:
+        """Sizes of a row of each input and output, by name."""
+        return {e.name: list(e.shape[1:]) for e in (*self.session.get_inputs(), *self.session.get_outputs())}
+
+    def run(self, columns: Mapping[str, np.ndarray]) -> Outputs:
+        """columns: modality -> values, `present.MODALITY` -> bool, as `dsray.data.columns_of` gives them."""
+        feed = {name: columns[name.replace("present_", "present.")] for name in self.inputs}
+        try:
+            logits, blocks_run = self.session.run(["logits", "blocks_run"], feed)
+        except Exception as error:  # onnxruntime has a class for each of its reasons, with no base of their own
+            raise RunFailure(f"artefact: its model cannot answer ({' '.join(str(error).split())})") from None
+        shifted = np.exp(logits - logits.max(-1, keepdims=True))
+        return Outputs(logits, shifted / shifted.sum(-1, keepdims=True), blocks_run)
+
+    def run_all(self, columns: Mapping[str, np.ndarray], rows: int, size: int = 256) -> Outputs:
+        """`run` in pieces of `size` rows."""
+        pieces = [self.run({k: v[i : i + size] for k, v in columns.items()}) for i in range(0, rows, size)]
+        return Outputs(
+            np.concatenate([p.logits for p in pieces]),
+            np.concatenate([p.probabilities for p in pieces]),
+            np.concatenate([p.blocks_run for p in pieces]),
+        )

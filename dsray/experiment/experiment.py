@@ -1,0 +1,184 @@
+"""Experiment: the whole file, composed from the sections that live beside what they build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from dsray.augment import AugmentConfig
+from dsray.base import Config, RequestError, explain
+from dsray.compress import CompressConfig
+from dsray.data import DataConfig, Prepared
+from dsray.engine import (
+    AdversarialConfig,
+    ContinualConfig,
+    FinetuneConfig,
+    Stage,
+    TrainConfig,
+    compile_stages,
+    undefended,
+)
+from dsray.experiment.overrides import apply_overrides, merge, parse_override
+from dsray.models import ModelConfig
+from dsray.parallel.config import ParallelConfig
+from dsray.serving.config import ServeConfig
+from dsray.spaces.config import TuneConfig
+
+
+class Experiment(Config):
+    """One experiment. Every section but `data` and `model` may be left out."""
+
+    format: Literal[1] = Field(1, description="version of this file format")
+    name: str = Field("experiment", pattern=r"^\w[\w.-]*$", description="name of the run's folder")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
+    data: DataConfig
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig
+    train: TrainConfig = TrainConfig()
+    parallel: ParallelConfig = ParallelConfig()
+    adversarial: AdversarialConfig | None = None
+    finetune: FinetuneConfig | None = None
+    continual: ContinualConfig | None = None
+    compress: CompressConfig | None = None
+    serve: ServeConfig = ServeConfig()
+    tune: TuneConfig | None = None
+
+    @model_validator(mode="after")
+    def _sections_fit(self) -> Experiment:
+        if self.name == "latest":
+            raise ValueError("name: 'latest' names the newest run; give another")
+        for i, stage in enumerate(self.adversarial.stages if self.adversarial else ()):
+            if round(self.train.batch * stage.share) == 0:
+                raise ValueError(
+                    f"adversarial.stages.{i}.share: {stage.share:g} of {self.train.batch} rows is none; give more"
+                )
+        if self.adversarial and self.data.image is None:
+            raise ValueError("adversarial: attacks perturb images; data.image is missing")
+        replay = self.continual.replay(1) if self.continual else None
+        if replay and not 0 < replay.rows(self.train.batch) < self.train.batch:
+            which = "replayed" if replay.rows(self.train.batch) == 0 else "new"
+            raise ValueError(
+                f"continual.memory.replay.share: {replay.share:g} of {self.train.batch} rows leaves no {which} row; "
+                "change it or train.batch"
+            )
+        if self.parallel.workers > self.train.batch:
+            raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
+        widths = {m: getattr(self.model.encoders, m).width for m in ("image", "text") if getattr(self.data, m)}
+        if len(set(widths.values())) > 1:
+            found = ", ".join(f"{name} {width}" for name, width in widths.items())
+            raise ValueError(f"model.encoders: one projection serves all, so widths must be equal; got {found}")
+        if self.parallel.pipeline > 1:
+            self._pieces_fit()
+        return self
+
+    def _pieces_fit(self) -> None:
+        parallel, blocks = self.parallel, self.model.trunk.blocks
+        if parallel.pipeline > blocks:
+            raise ValueError(f"parallel.pipeline: {parallel.pipeline} pieces of {blocks} blocks; use at most {blocks}")
+        if self.train.batch % (parallel.workers * parallel.microbatches):
+            shares = f"{parallel.workers} x {parallel.microbatches}"
+            raise ValueError(f"parallel.microbatches: {shares} parts do not divide train.batch ({self.train.batch})")
+        if self.adversarial and self.adversarial.stages:
+            raise ValueError("parallel.pipeline: adversarial stages need the whole model in one process; use workers")
+        if self.continual and self.continual.ewc:
+            raise ValueError("parallel.pipeline: continual.ewc needs the whole model in one process; use workers")
+
+    @classmethod
+    def load(cls, path: Path | str, overrides: Iterable[str] = ()) -> Experiment:
+        """Read a file, apply `key=value` overrides, validate. Any fault is a RequestError of one sentence."""
+        tree = read_tree(Path(path))
+        tree.setdefault("name", Path(path).stem)
+        parsed = [parse_override(text) for text in overrides]
+        resolved = cls.parse(tree)
+        return cls.parse(apply_overrides(resolved.tree(), parsed)) if parsed else resolved
+
+    @classmethod
+    def parse(cls, tree: dict[str, Any]) -> Experiment:
+        """Validate a nested mapping."""
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise RequestError(explain(error, "experiment")) from None
+
+    @classmethod
+    def parse_section(cls, name: str, tree: dict[str, Any]) -> Any:
+        """Validate one section on its own; faults carry its name."""
+        try:
+            return cls.model_fields[name].annotation.model_validate(tree)  # type: ignore[union-attr]
+        except ValidationError as error:
+            raise RequestError(f"{name}.{explain(error, name)}") from None
+
+    def tree(self) -> dict[str, Any]:
+        """The fully resolved experiment as plain values."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """The fully resolved experiment as a file that `load` accepts."""
+        return yaml.safe_dump(self.tree(), sort_keys=False, allow_unicode=True, width=100)
+
+    def stages(self, data: Prepared) -> list[Stage]:
+        """The flat list of stages that the file stands for, with lengths in steps."""
+        for task in self.continual.tasks if self.continual else ():
+            for split in ("train", "validation"):
+                task.filter().select(data, split, f"continual.tasks.{task.name}")
+        return compile_stages(
+            self.train,
+            self.adversarial,
+            self.finetune,
+            self.continual,
+            lambda rows: len(rows.select(data, "train")),
+        )
+
+    def undefended_stages(self, data: Prepared) -> list[Stage] | None:
+        """The same steps without attacks, when the file asks for that baseline and there is an attack to leave out."""
+        if not (self.adversarial and self.adversarial.baseline and self.adversarial.stages):
+            return None
+        return undefended(self.stages(data), self.train)
+
+
+class _TwiceError(Exception):
+    """A mapping names a key twice."""
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML lets the last of two equal keys win; here that is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(problem="a key is no word", problem_mark=key.start_mark)
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise _TwiceError(f"line {key.start_mark.line + 1}: '{key.value}' is given twice; keep one of them")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_tree(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The mapping in a YAML file, laid over the file that its `extends:` names."""
+    if path.resolve() in above:
+        raise RequestError(f"extends: {path} extends itself; name another file")
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # a SafeLoader
+    except FileNotFoundError:
+        raise RequestError(f"experiment: {path} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"experiment: cannot read {path} ({error})") from None
+    except _TwiceError as error:
+        raise RequestError(f"experiment: {path}, {error}") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise RequestError(f"experiment: {path}{line} is not valid YAML") from None
+    except ValueError as error:  # a date or a number that is none
+        raise RequestError(f"experiment: {path} is not valid YAML ({error})") from None
+    except RecursionError:
+        raise RequestError(f"experiment: {path} is not valid YAML (it nests too deeply)") from None
+    if not isinstance(tree, dict):
+        raise RequestError(f"experiment: {path} must hold a mapping of sections")
+    base = tree.pop("extends", None)
+    return tree if base is None else merge(read_tree(path.parent / str(base), (*above, path.resolve())), tree)

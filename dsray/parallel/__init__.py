@@ -1,0 +1,5 @@
+"""How many processes train, and who holds what."""
+
+from dsray.parallel.config import ParallelConfig
+
+__all__ = ["ParallelConfig"]

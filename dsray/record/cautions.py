@@ -1,0 +1,112 @@
+"""What must be said beside the figures of a record so that they are not believed for more than they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dsray.record.judgements import own_judgement
+from dsray.record.record import Record
+from dsray.record.words import count, listed, percent
+
+Caution = tuple[str, str]
+"""What it is about (rows, answers, attack) and a sentence without its capital and its full stop."""
+
+
+def rows_of_test(record: Record) -> int | None:
+    """How many test rows the accuracies are of: those with a label; None when nothing says so.
+
+    In a record of an earlier version they are of the rows of known class alone.
+    """
+    data, metrics = record.manifest.get("data") or {}, record.metrics
+    rows = (data.get("rows") or {}).get("test")
+    if rows is None or "test_rows_unlabelled" in metrics:
+        return rows if rows is None else int(rows - metrics["test_rows_unlabelled"])
+    known: int = (data.get("known") or data["rows"])["test"]
+    return known
+
+
+def of_known_alone(record: Record) -> tuple[int, int] | None:
+    """Test rows of known class and all of them, where an earlier version left the others out of its accuracies."""
+    rows, test = ((record.manifest.get("data") or {}).get("rows") or {}).get("test"), rows_of_test(record)
+    earlier = "test_accuracy" in record.metrics and "test_rows_unknown" not in record.metrics
+    return (test, rows) if earlier and rows and test and test < rows else None
+
+
+def is_uneven(record: Record) -> bool:
+    """Whether the classes of the test rows are so uneven that balanced accuracy stands beside accuracy."""
+    return bool((record.read_json("evaluation.json") or {}).get("uneven"))
+
+
+def cautions(record: Record) -> list[Caution]:
+    """All that the record gives reason to say, the rows first."""
+    evaluation = record.read_json("evaluation.json") or {}
+    own = {**own_judgement(record), **record.metrics}
+    return [*_rows(record), *_answers(record, evaluation), *(("attack", said) for said in of_judgement(own))]
+
+
+def of_judgement(judgement: Mapping[str, Any]) -> Iterator[str]:
+    """What must be said beside a robust accuracy. judgement: its terms and figures, as `attack_step` writes them."""
+
+    def rows(name: str) -> int:
+        return int(judgement.get(f"robust_rows_{name}") or 0)
+
+    judged = f"of the {count(judgement['rows'], 'judged row')}" if "rows" in judgement else "of the judged rows"
+    if unknown := rows("unknown"):
+        yield (
+            f"{unknown:,} {judged} {_are(unknown)} of a class that the training rows do not have and "
+            f"{'counts' if unknown == 1 else 'count'} as wrong; robust accuracy on the others "
+            f"{percent(judgement['robust_accuracy_known'])}"
+        )
+    if still := rows("without_image"):
+        yield f"{still:,} {judged} {'has' if still == 1 else 'have'} no image to move and {_are(still)} judged as {_they(still)}"
+    for model, whose in (("", ""), ("_undefended", "undefended model: ")):
+        if blind := rows(f"without_gradient{model}"):
+            yield (
+                f"{whose}{blind:,} of {count(rows(f'climbed{model}'), 'row')} that attacks climbed had no gradient "
+                "(zero in every pixel): only attacks that need none say something of them"
+            )
+
+
+def one_answer(record: Record) -> str | None:
+    """`one answer ("ok") for every row`, where that is so."""
+    answered = (record.read_json("evaluation.json") or {}).get("answered") or []
+    given = [name for name, times in zip(_classes(record), answered, strict=False) if times]
+    return f'one answer ("{given[0]}") for every row' if len(given) == 1 < sum(answered) else None
+
+
+def _rows(record: Record) -> Iterator[Caution]:
+    metrics, test = record.metrics, rows_of_test(record)
+    if test and (unknown := int(metrics.get("test_rows_unknown", 0))):
+        yield (
+            "rows",
+            f"{unknown:,} of the {count(test, 'test row')} {_are(unknown)} of a class that the training rows do not have "
+            f"and {'counts' if unknown == 1 else 'count'} as wrong; accuracy on the others "
+            f"{percent(metrics['test_accuracy_known'])}",
+        )
+    if none := int(metrics.get("test_rows_unlabelled", 0)):
+        yield "rows", f"{count(none, 'test row')} without a label {_are(none)} in no figure"
+    if of := of_known_alone(record):
+        yield "rows", f"the class of {count(of[1] - of[0], 'further row')} is unknown to the model"
+
+
+def _answers(record: Record, evaluation: dict[str, Any]) -> Iterator[Caution]:
+    if said := one_answer(record):
+        yield "answers", f"{said}: its class is that of {percent(record.metrics.get('test_accuracy'))} of them"
+        return
+    per_class = evaluation.get("per_class") or []
+    missed = [str(part["class"]) for part in per_class if part["rows"] and not part["recall"]]
+    if missed:
+        yield "answers", f"every row of {listed(missed)} missed"
+
+
+def _classes(record: Record) -> list[str]:
+    return [str(name) for name in (record.read_json("evaluation.json") or {}).get("classes") or []]
+
+
+def _they(number: int) -> str:
+    return "it stands" if number == 1 else "they stand"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

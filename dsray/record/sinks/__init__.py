@@ -1,0 +1,1 @@
+"""Where the lines of a training go beside the record: TensorBoard."""

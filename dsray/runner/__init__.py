@@ -1,0 +1,1 @@
+"""A run: its steps in order, its training, its judgement."""

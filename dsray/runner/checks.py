@@ -1,0 +1,53 @@
+"""What only the data and the model can tell of an experiment, refused before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dsray.data import Prepared
+from dsray.experiment import Experiment
+from dsray.models import skeleton
+from dsray.optim import Pattern, Rates, first_match
+from dsray.runner.judge import VALIDATION_ROWS, judged_rows
+from dsray.runner.rehearsal import rehearse
+
+
+def check_experiment(experiment: Experiment, data: Prepared) -> None:
+    """A RequestError that names the field where the experiment does not fit its data or its own model."""
+    experiment.stages(data)
+    rehearse(experiment, data)
+    check_patterns(experiment, parameter_names(experiment, data))
+    if experiment.adversarial:
+        judge = experiment.adversarial.judge
+        for split, count in (
+            ("validation", min(judge.rows, VALIDATION_ROWS)),
+            ("test", judge.rows),
+            ("test", judge.curve_rows),
+        ):
+            judged_rows(data, split, count)
+
+
+def parameter_names(experiment: Experiment, data: Prepared) -> list[str]:
+    """The names of the model's parameters."""
+    return [name for name, _ in skeleton(experiment.model, data.schema).named_parameters()]
+
+
+def check_patterns(experiment: Experiment, names: Sequence[str]) -> None:
+    """A RequestError for a pattern that matches none of the parameters `names`."""
+    for field, pattern in _patterns(experiment):
+        first_match([pattern], names, field)
+
+
+def _patterns(experiment: Experiment) -> Iterator[tuple[str, Pattern]]:
+    """Every pattern over parameters in the file, under its dotted path."""
+    yield from _of_rates("train.rates", experiment.train.rates)
+    for i, stage in enumerate(experiment.adversarial.stages if experiment.adversarial else ()):
+        yield from _of_rates(f"adversarial.stages.{i}.rates", stage.rates or Rates())
+    for i, group in enumerate(experiment.finetune.unfreeze if experiment.finetune else ()):
+        for j, pattern in enumerate(group):
+            yield f"finetune.unfreeze.{i}.{j}", pattern
+
+
+def _of_rates(field: str, rates: Rates) -> Iterator[tuple[str, Pattern]]:
+    for i, layer in enumerate(rates.layers):
+        yield f"{field}.layers.{i}.pattern", layer.pattern

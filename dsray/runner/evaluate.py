@@ -1,0 +1,172 @@
+"""The evaluation step: clean figures of the model and its twin, and what the report shows of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dsray.data import Prepared, uneven
+from dsray.engine import Evaluation
+from dsray.experiment import Experiment
+from dsray.learning import forgetting, learning_accuracy, retention
+from dsray.models import RoutedModel, active_parameters, count_parameters
+from dsray.record import Record
+from dsray.runner.judge import batches, clean_figures, validation_figures
+from dsray.runner.pictures import data_uri, png_base64
+
+EXAMPLES = 12
+BINS = 15
+
+
+def evaluate_step(
+    record: Record, experiment: Experiment, data: Prepared, model: RoutedModel, twin: nn.Module | None
+) -> None:
+    """Write the clean figures to `metrics.json`, their detail to `evaluation.json`, a request to `example.json`."""
+    figures, found = clean_figures(model, data)
+    figures |= validation_figures(experiment, model, data)
+    figures["parameters"] = count_parameters(model)["total"]
+    figures["active_parameters"] = active_parameters(model)
+    figures |= _training_figures(record)
+    if twin is not None:
+        figures["test_accuracy_undefended"] = clean_figures(twin, data)[0]["test_accuracy"]
+    record.update_metrics(figures)
+    record.write_json("evaluation.json", _detail(data, model, found))
+    record.write_json("example.json", {"instances": [example(data)]})
+
+
+def example(data: Prepared) -> dict[str, Any]:
+    """The first of the test rows that lack least, as a request to the served model."""
+    schema, rows = data.schema, data.splits["test"]
+    row = int(rows[sum(data.columns[f"present.{name}"][rows].astype(int) for name in schema.modalities).argmax()])
+    columns = data.take(np.array([row]))
+    found: dict[str, Any] = {}
+    if schema.image:
+        found["image"] = png_base64(columns["image"][0]) if columns["present.image"][0] else None
+    if schema.text:
+        found["text"] = data.shown.column(schema.text.column)[row].as_py()
+    return found
+
+
+def _training_figures(record: Record) -> dict[str, float]:
+    """Steps, mean epsilon, and what a sequence of tasks cost."""
+    about = record.read_json("model/training.json")
+    figures: dict[str, float] = {"steps": about["steps"]}
+    if about.get("mean_epsilon") is not None:
+        figures["mean_train_epsilon"] = about["mean_epsilon"]
+    if matrix := about["task_accuracy"]:
+        figures |= {"retention": retention(matrix), "forgetting": forgetting(matrix)}
+        figures |= {"learning_accuracy": learning_accuracy(matrix)}
+        figures |= {f"task_accuracy/{i + 1}": value for i, value in enumerate(matrix[-1])}
+    return figures
+
+
+def _detail(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
+    """What the report shows of `found`: groups, routing and `answered` of all its rows, the rest of those of known class."""
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    known, classes = found.known(), len(data.schema.classes)
+    return {
+        "split": "test",
+        "classes": list(data.schema.classes),
+        "answered": found.answered,
+        "uneven": uneven(torch.bincount(known.target, minlength=classes).tolist()),
+        "confusion": multiclass_confusion_matrix(known.logits, known.target, classes).tolist(),
+        "per_class": _per_class(known.logits, known.target, data.schema.classes),
+        "reliability": _reliability(known),
+        "routing": _routing(data, model, found),
+        "groups": _groups(data, found),
+        "examples": _examples(data, known),
+    }
+
+
+def _per_class(logits: torch.Tensor, target: torch.Tensor, classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
+
+    n = len(classes)
+    columns = [
+        f(logits, target, n, average="none").tolist()
+        for f in (multiclass_precision, multiclass_recall, multiclass_f1_score)
+    ]
+    rows = torch.bincount(target, minlength=n).tolist()
+    return [
+        {"class": name, "precision": p, "recall": r, "f1": f, "rows": k}
+        for name, p, r, f, k in zip(classes, *columns, rows, strict=True)
+    ]
+
+
+def _reliability(found: Evaluation) -> list[dict[str, float]]:
+    confidence, answer = found.logits.softmax(-1).max(-1)
+    right = (answer == found.target).double()
+    bins = []
+    for i in range(BINS):
+        inside = (confidence > i / BINS) & (confidence <= (i + 1) / BINS)
+        if rows := int(inside.sum()):
+            bins.append(
+                {"confidence": float(confidence[inside].mean()), "accuracy": float(right[inside].mean()), "rows": rows}
+            )
+    return bins
+
+
+def _routing(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
+    right = found.logits.argmax(-1) == found.target
+    depths = found.blocks_run.unique().tolist()
+    detail: dict[str, Any] = {
+        "blocks_run": {str(n): int((found.blocks_run == n).sum()) for n in range(1, found.blocks + 1)},
+        "accuracy_by_blocks": {str(n): float(right[found.blocks_run == n].double().mean()) for n in depths},
+        "expert_load": found.expert_load.tolist(),
+        "confidence_threshold": model.depth.threshold if model.depth.exits else None,
+    }
+    if found.expert_load.shape[1]:
+        detail["expert_by_class"] = _experts_by_class(data, model)
+    return detail
+
+
+@torch.no_grad()
+def _experts_by_class(data: Prepared, model: RoutedModel) -> list[list[int]]:
+    """(classes, experts): which expert of the first block the test rows of each class load."""
+    counts = np.zeros((len(data.schema.classes), model.trunk.experts), np.int64)
+    rows, target = data.splits["test"], data.columns["target"][data.splits["test"]]
+    for i in range(len(counts)):
+        for batch in batches(data, rows[target == i], 512):
+            counts[i] += model(batch.inputs, batch.present).expert_load[0].numpy()
+    return counts.tolist()
+
+
+def _groups(data: Prepared, found: Evaluation) -> dict[str, dict[str, dict[str, float]]]:
+    """Accuracy by the values of each shown column that has few of them."""
+    right = (found.logits.argmax(-1) == found.target).numpy()
+    text = data.schema.text.column if data.schema.text else None
+    groups = {}
+    for name in data.shown.column_names:
+        values = np.array([str(v) for v in data.shown.column(name).take(found.rows.numpy()).to_pylist()])
+        kinds = np.unique(values)
+        if name != text and 1 < len(kinds) <= 20:
+            groups[name] = {
+                str(k): {"accuracy": float(right[values == k].mean()), "rows": int((values == k).sum())} for k in kinds
+            }
+    return groups
+
+
+def _examples(data: Prepared, found: Evaluation) -> list[dict[str, Any]]:
+    """Half of them wrong answers, where there are so many."""
+    confidence, answer = found.logits.softmax(-1).max(-1)
+    wrong = (answer != found.target).nonzero()[:, 0].tolist()[: EXAMPLES // 2]
+    right = (answer == found.target).nonzero()[:, 0].tolist()[: EXAMPLES - len(wrong)]
+    examples = []
+    for i in [*right, *wrong]:
+        row = int(found.rows[i])
+        columns, target = data.take(np.array([row])), int(found.target[i])
+        examples.append(
+            {
+                "image": data_uri(columns["image"][0]) if data.schema.image else None,
+                "text": data.shown.column(data.schema.text.column)[row].as_py() if data.schema.text else None,
+                "target": data.schema.classes[target],
+                "prediction": data.schema.classes[int(answer[i])],
+                "confidence": float(confidence[i]),
+                "blocks_run": int(found.blocks_run[i]),
+            }
+        )
+    return examples

@@ -1,0 +1,162 @@
+"""One training: from an experiment, data and a worker to a model on disk. The same call in-process and under Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from dsray.base import RequestError
+from dsray.base.noise import key_of
+from dsray.engine import Cadence, TrainConfig, TrainState, Worker, fit, rewind_history
+from dsray.engine.checkpoint import latest_checkpoint, load_checkpoint, newest_checkpoint, step_of
+from dsray.engine.executions import DataParallel, Execution, Pipeline, SingleProcess
+from dsray.experiment import Experiment
+from dsray.models import RoutedModel, save_model
+from dsray.models.files import is_sound
+
+VALIDATIONS = 5
+"""How often a training validates at the least, so that a short one is seen to learn and can be stopped."""
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """Where one training of a run keeps its files; the undefended twin has names of its own."""
+
+    folder: Path
+    suffix: str = ""
+
+    @property
+    def training(self) -> str:
+        """Its name: "" for the model of the run, "undefended" for the twin."""
+        return self.suffix.removeprefix("-")
+
+    @property
+    def lock(self) -> str:
+        """Name of the lock that the process holds which writes here while it trains apart from the run's own process."""
+        return f".training{self.suffix}.lock"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Committed checkpoints."""
+        return self.folder / f"checkpoints{self.suffix}"
+
+    @property
+    def history(self) -> Path:
+        """JSON lines of the training."""
+        return self.folder / f"history{self.suffix}.jsonl"
+
+    @property
+    def model(self) -> Path:
+        """The trained model, and `training.json` beside it."""
+        return self.folder / f"model{self.suffix}"
+
+    @property
+    def trained(self) -> bool:
+        """Whether the model is there, and whole."""
+        return is_sound(self.model, ("training.json", "model.json", "model.safetensors"))
+
+
+def resume_history(files: TrainingFiles) -> int:
+    """Bring the history back to the newest checkpoint and return its step; call it before a worker opens the file."""
+    newest = latest_checkpoint(files.checkpoints)
+    if newest is None:
+        files.history.unlink(missing_ok=True)
+        return 0
+    step = step_of(newest)
+    rewind_history(files.history, step)
+    return step
+
+
+def reached(files: TrainingFiles) -> int:
+    """The step of the newest checkpoint, from which a resumed run goes on; 0 without one."""
+    newest = latest_checkpoint(files.checkpoints)
+    return 0 if newest is None else step_of(newest)
+
+
+def train(
+    experiment: Experiment, worker: Worker, *, undefended: bool = False, files: TrainingFiles | None = None
+) -> RoutedModel:
+    """Train to the end, from the newest checkpoint in `files` if there is one; rank 0 writes the model there."""
+    torch.set_num_threads(experiment.train.threads)
+    model = new_model(experiment, worker)
+    state = TrainState(model)
+    if files is None or not _restore(state, files, worker):
+        experiment.model.pretrained(model)
+    stages = experiment.undefended_stages(worker.data) if undefended else experiment.stages(worker.data)
+    if stages is None:
+        raise ValueError("the experiment asks for no undefended baseline")
+    train_config = experiment.train
+    finished = fit(
+        state,
+        stages,
+        worker,
+        make_execution(experiment, model, worker),
+        seed=experiment.seed,
+        clip=train_config.clip,
+        cadence=cadence_of(train_config, sum(stage.steps for stage in stages)),
+    )
+    if files and finished and worker.leads:
+        about = about_training(state, worker.device)
+        save_model(files.model, model, experiment.model, worker.data.schema, about)
+    return model.eval()
+
+
+def _restore(state: TrainState, files: TrainingFiles, worker: Worker) -> bool:
+    """Bring the state to the newest sound checkpoint, if there is one, and say what was passed over."""
+    newest, damaged = newest_checkpoint(files.checkpoints)
+    if newest is not None:
+        try:
+            state.load_state_dict(*load_checkpoint(newest))
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[-1].strip()}"
+            raise RequestError(
+                f"checkpoint: {newest} is not of this version or not of this experiment ({reason}); begin a new run"
+            ) from None
+    lost = [str(folder) for folder in damaged] + (
+        [str(files.model)] if files.model.exists() and not files.trained else []
+    )
+    if lost:
+        goes_on = f"goes on from {newest.name}" if newest else "begins anew: there is no sound checkpoint"
+        said = f"damaged, and passed over: {', '.join(lost)}; the training {goes_on}"
+        worker.report({"kind": "damaged", "step": state.global_step, "said": said})
+    return newest is not None
+
+
+def cadence_of(config: TrainConfig, steps: int) -> Cadence:
+    """How often a training of so many steps speaks: a short one validates more often than it is told to."""
+    return Cadence(config.log_every, min(config.validate_every, max(1, steps // VALIDATIONS)), config.checkpoint_every)
+
+
+def new_model(experiment: Experiment, worker: Worker) -> RoutedModel:
+    """The untrained model on the worker's device: a pure function of the experiment's seed, no weights read yet."""
+    torch.manual_seed(key_of(experiment.seed, "model") % 2**63)
+    return experiment.model.build(worker.data.schema).to(worker.device)
+
+
+def make_execution(experiment: Experiment, model: RoutedModel, worker: Worker) -> Execution:
+    """How steps are carried out: in this process, or with all those of torch.distributed by the `parallel` section."""
+    parallel, precision = experiment.parallel, experiment.train.precision
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return SingleProcess(model, precision)
+    if parallel.pipeline == 1:
+        return DataParallel(model, precision)
+    from torch.distributed.device_mesh import init_device_mesh
+
+    mesh = init_device_mesh(worker.device.type, (parallel.workers, parallel.pipeline), mesh_dim_names=("data", "pipe"))
+    across = mesh.get_group("data") if parallel.workers > 1 else None
+    return Pipeline(model, parallel.microbatches, precision, along=mesh.get_group("pipe"), across=across)
+
+
+def about_training(state: TrainState, device: torch.device) -> dict[str, Any]:
+    """What the training says of itself: where it ended (`cpu`, or the GPU's name), stages as executed, steps, ...."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "executed": state.executed,
+        "steps": state.global_step,
+        "mean_epsilon": state.mean_epsilon,
+        "task_accuracy": state.task_accuracy,
+    }

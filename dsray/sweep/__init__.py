@@ -1,0 +1,1 @@
+"""A sweep: its study on disk, its trials, its table, its results."""

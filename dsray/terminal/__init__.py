@@ -1,0 +1,1 @@
+"""The console: progress, pace, the closing table."""

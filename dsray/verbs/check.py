@@ -1,0 +1,109 @@
+"""The resolved plan of an experiment, as `dsray check` prints it. Starts nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dsray.data import Prepared, known, prepare
+from dsray.engine import Stage
+from dsray.experiment import Experiment
+from dsray.models import active_parameters, count_parameters, skeleton
+from dsray.optim import trainable_names
+from dsray.runner.checks import check_experiment
+
+
+def plan(experiment: Experiment) -> RenderableType:
+    """Rows and classes, parameters, memory, stages with what they train, workers."""
+    experiment.parallel.check_room()
+    data = prepare(experiment.data)
+    model = skeleton(experiment.model, data.schema)
+    counts, active = count_parameters(model), active_parameters(model)
+    names = [name for name, _ in model.named_parameters()]
+    check_experiment(experiment, data)
+    stages = experiment.stages(data)
+    if experiment.tune:
+        from dsray.sweep.drawing import check_space  # the search's libraries, which other files do not need
+
+        check_space(experiment, data)
+    parts: list[RenderableType] = [Text(experiment.name, style="bold"), _rows(data), Text(""), _counts(data), Text("")]
+    if data.notes:
+        parts += [*(Text(note) for note in data.notes), Text("")]
+    parts += [_parameters(counts, active), Text(""), _stages(stages, names), Text("")]
+    parts.append(_facts(experiment, data, counts["total"], stages))
+    return Group(*parts)
+
+
+def _rows(data: Prepared) -> Table:
+    table = Table("split", "rows", "classes", "rows of the rarest and the commonest class", box=None, pad_edge=False)
+    for split, rows in data.splits.items():
+        counts = np.bincount(data.columns["target"][known(data, rows)], minlength=len(data.schema.classes))
+        rare, common = int(counts.argmin()), int(counts.argmax())
+        names = data.schema.classes
+        balance = f"{names[rare]} {counts[rare]:,}, {names[common]} {counts[common]:,}"
+        table.add_row(split, f"{len(rows):,}", str(int((counts > 0).sum())), balance)
+    return table
+
+
+def _counts(data: Prepared) -> Table:
+    """Rows with something missing, cut or unknown, of each input and split; zeros tell that it was counted."""
+    table = Table("input", "what", *data.splits, box=None, pad_edge=False)
+    for name, whats in data.counts["train"].items():
+        for what in whats:
+            found = [(data.counts[split][name][what], len(rows)) for split, rows in data.splits.items()]
+            table.add_row(name, what, *(f"{n:,} ({100 * n / rows:.1f} %)" if n else "0" for n, rows in found))
+    return table
+
+
+def _parameters(counts: dict[str, int], active: int) -> Table:
+    table = Table("module", "parameters", box=None, pad_edge=False)
+    for name, count in counts.items():
+        table.add_row(name, f"{count:,}")
+    table.add_row("active for one sample, all blocks", f"{active:,}")
+    return table
+
+
+def _stages(stages: list[Stage], names: list[str]) -> Table:
+    table = Table("stage", "steps", "trainable", "losses", "attack", "epsilon", "rate", box=None, pad_edge=False)
+    for stage in stages:
+        learning = len(trainable_names(stage.trainable, names, stage.name))
+        attack, epsilon = "", ""
+        if stage.perturb:
+            schedule = stage.perturb.epsilon.build(stage.steps)
+            attack = f"{stage.perturb.attack.name} on {stage.perturb.share:.0%}"
+            epsilon = f"{schedule(0):g} to {schedule(stage.steps - 1):g}"
+        losses = " + ".join(term.kind for term in stage.terms) + (" + replay" if stage.replay else "")
+        trainable = "all" if learning == len(names) else f"{learning} of {len(names)} tensors"
+        rate = f"{stage.rates.schedule.kind} to {stage.rates.schedule.peak(stage.steps):g}"
+        table.add_row(stage.name, f"{stage.steps:,}", trainable, losses, attack, epsilon, rate)
+    return table
+
+
+def _facts(experiment: Experiment, data: Prepared, parameters: int, stages: list[Stage]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    train, parallel = experiment.train, experiment.parallel
+    row = sum(data.columns[name][0].size for name in data.schema.modalities) * 4
+    width, tokens = experiment.model.width, sum(_tokens(data).values()) + 1
+    activations = train.batch * tokens * width * 4 * 14 * experiment.model.trunk.blocks
+    if text := data.schema.text:
+        table.add_row("text", f"{text.length:,} tokens of {text.vocabulary:,} ids")
+    table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
+    pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
+    table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads, device {parallel.device}")
+    memory = (parameters * 16 + activations + row * train.batch * 8) / 2**20
+    table.add_row("memory", f"about {memory:,.0f} MiB a worker for weights, AdamW state, gradients and activations")
+    if tune := experiment.tune:
+        table.add_row("sweep", f"{tune.trials} trials over {', '.join(tune.space)}")
+    table.add_row("data in memory", f"{sum(v.nbytes for v in data.columns.values()) / 2**20:,.1f} MiB")
+    return table
+
+
+def _tokens(data: Prepared) -> dict[str, int]:
+    found = {}
+    if data.schema.image:
+        found["image"] = data.schema.image.height * data.schema.image.width // 16
+    if data.schema.text:
+        found["text"] = data.schema.text.length
+    return found

@@ -1,0 +1,96 @@
+"""`dsray predict`: the compressed model of a run on the rows of a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from dsray.base import RequestError
+from dsray.compress import Artefact
+from dsray.data import UNKNOWN, UNLABELLED, prepare_table, read_rows
+from dsray.data.collate import unit_range
+from dsray.data.counts import count_rows, lines
+from dsray.data.origin import RowFault
+from dsray.data.output import check_out, write_rows
+from dsray.data.prepared import assemble_columns
+from dsray.data.schema import Schema
+from dsray.record import Record
+from dsray.record.words import percent
+from dsray.serving import Predictor
+
+PRINTED = 20
+
+
+def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> pa.Table:
+    """Predictions for each row of `file`: written to `out` (CSV, Parquet or JSON lines, by suffix), or the first ones printed."""
+    if out is not None:
+        check_out(out)
+    record = Record.open(run)
+    predictor = Predictor(Artefact.load(record.path / "compressed"))
+    schema = predictor.artefact.schema
+    table = _prepared(read_rows(file, schema), file, schema)
+    for line in lines({"": count_rows(table, schema)}, {"": len(table)}):
+        console.print(line, soft_wrap=True)
+    answers = predictor.answer(_columns(table, schema), len(table))
+    of_image = {"file": table.column("raw.file")} if "raw.file" in table.column_names else {}
+    found = pa.table(
+        {
+            **of_image,
+            "prediction": [a["label"] for a in answers],
+            "confidence": [a["confidence"] for a in answers],
+            "blocks_run": [a["compute"]["blocks_run"] for a in answers],
+        }
+    )
+    target = table.column("target").to_numpy()
+    if (target >= 0).any():
+        names = [schema.classes[t] if t >= 0 else None for t in target]
+        found = found.append_column("target", pa.array(names))
+        right = np.array([a["label"] for a in answers]) == np.array(names, object)
+        console.print(f"{len(found):,} rows, {_accuracy(right, target)}", highlight=False, soft_wrap=True)
+    elif f"raw.{schema.label}" in table.column_names:
+        console.print(f"{len(found):,} rows, none with a known label in column '{schema.label}'")
+    if out is not None:
+        write_rows(found, out)
+        console.print(f"written to {out}")
+    else:
+        console.print(_shown(found))
+    return found
+
+
+def _accuracy(right: np.ndarray, target: np.ndarray) -> str:
+    """Of the rows of known class, and what the others do to it: no answer to a class that the model does not know is right."""
+    known, unknown, none = (int(rows.sum()) for rows in (target >= 0, target == UNKNOWN, target == UNLABELLED))
+    words = f"accuracy {percent(right.sum() / known)} on the {known:,} with a known label"
+    if unknown:
+        words += f"; {unknown:,} with a label that the model does not know: {percent(right.sum() / (known + unknown))} with them"
+    return f"{words}; {none:,} without a label" if none else words
+
+
+def _prepared(table: pa.Table, file: Path, schema: Schema) -> pa.Table:
+    try:
+        return prepare_table(table, schema)
+    except RowFault as fault:
+        if "file" in table.column_names:
+            raise RequestError(f"'{file}': '{table.column('file')[fault.row]}' {fault.what}") from None
+        raise replace(fault, field=f"'{file}'") from None
+
+
+def _columns(table: pa.Table, schema) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
+    columns = assemble_columns(table, schema)
+    if "image" in columns:
+        columns["image"] = unit_range(columns["image"])
+    return columns
+
+
+def _shown(found: pa.Table) -> Table:
+    table = Table("row", *found.column_names, box=None, pad_edge=False)
+    for i, row in enumerate(found.slice(0, PRINTED).to_pylist()):
+        table.add_row(str(i), *(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
+    if len(found) > PRINTED:
+        table.add_row("...", f"{len(found) - PRINTED:,} more; --out FILE keeps them all")
+    return table

@@ -1,0 +1,30 @@
+"""`dsray serve`: the compressed model of a run over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from dsray.experiment import Experiment
+from dsray.record import Record
+from dsray.serving.config import ServeConfig
+
+
+def serve_run(run: Path, *, host: str | None, port: int | None, console: Console) -> None:
+    """Serve the artefact of a run until Ctrl-C. An artefact holds no code, so no trust is asked for.
+
+    The address is the caller's: a record, which may have come from elsewhere, opens none beyond this machine.
+    """
+    record = Record.open(run)
+    config = serve_config(record, host, port)
+    from dsray.runtime.serve import serve_forever
+
+    serve_forever(record.path, config, console)
+
+
+def serve_config(record: Record, host: str | None, port: int | None) -> ServeConfig:
+    """The record's `serve` section, but for the address: the caller's, or loopback."""
+    settings = {key: value for key, value in (record.experiment.get("serve") or {}).items() if key != "host"}
+    given = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
+    return Experiment.parse_section("serve", {**settings, **given})
