@@ -1,13 +1,20 @@
-"""What plug-ins are tried on: a small network and a batch of images, and whether a module was left as it was."""
+"""What plug-ins are tried on: small rows, batches and models, and whether a module was left as it was."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
 from dsray.base.batch import Batch
+from dsray.data import Prepared, to_batch
+from dsray.data.schema import Schema
+from dsray.models import ModelConfig, RoutedModel
+
+SIDE, SPLITS = 8, {"train": 48, "validation": 24, "test": 24}
 
 
 def network() -> nn.Module:
@@ -20,8 +27,53 @@ def network() -> nn.Module:
     return model.eval()
 
 
+def images(rows: int) -> Batch:
+    """Images of four classes."""
+    torch.manual_seed(1)
+    ids = torch.arange(rows)
+    return Batch({"image": torch.rand(rows, 1, SIDE, SIDE)}, ids % 4, ids * 7, torch.zeros_like(ids))
+
+
+def schema() -> Schema:
+    """Grey images of three classes."""
+    image = {"column": "image", "channels": 1, "height": SIDE, "width": SIDE}
+    return Schema.model_validate({"image": image, "label": "class", "classes": ["a", "b", "c"]})
+
+
+def prepared() -> Prepared:
+    """Rows of `schema`, every fifth without its image, with the shown column `place`."""
+    rng, total = np.random.default_rng(0), sum(SPLITS.values())
+    columns = {
+        "image": rng.integers(0, 256, (total, 1, SIDE, SIDE), dtype=np.uint8),
+        "present.image": np.arange(total) % 5 > 0,
+        "target": np.arange(total, dtype=np.int64) % 3,
+    }
+    ends = np.cumsum(list(SPLITS.values()))
+    splits = {name: np.arange(end - SPLITS[name], end) for name, end in zip(SPLITS, ends, strict=True)}
+    return Prepared(columns, splits, schema(), "contract", pa.table({"place": np.arange(total) % 2}))
+
+
+def batch_of(data: Prepared, rows: int) -> Batch:
+    """The first training rows."""
+    return to_batch(data.take(data.splits["train"][:rows]), data.schema)
+
+
+def model_config(**parts: Any) -> ModelConfig:
+    """A routed model of three blocks. parts: of the `model` section."""
+    trunk = {"blocks": 3, "heads": 2, "hidden": 16, "experts": {"count": 2, "hidden": 8}}
+    image = {"kind": "patch", "width": 16}
+    return ModelConfig.model_validate({"width": 16, "trunk": trunk, "encoders": {"image": image}, **parts})
+
+
+def routed(config: ModelConfig | None = None, seed: int = 0) -> RoutedModel:
+    """A routed model for the rows of `prepared`, untrained."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return (config or model_config()).build(schema())
+
+
 def trace(model: nn.Module) -> dict[str, Any]:
-    """All that an attack must leave as it was."""
+    """All that a guest of the model must leave as it was."""
     state: dict[str, Any] = {name: value.clone() for name, value in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         state[f"{name}.grad"] = None if parameter.grad is None else parameter.grad.clone()
@@ -30,13 +82,9 @@ def trace(model: nn.Module) -> dict[str, Any]:
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two traces, or two states, are equal to the bit."""
+
     def equal(a: Any, b: Any) -> bool:
         return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is b
 
     return one.keys() == other.keys() and all(equal(value, other[name]) for name, value in one.items())
-
-
-def images(rows: int) -> Batch:
-    torch.manual_seed(1)
-    ids = torch.arange(rows)
-    return Batch({"image": torch.rand(rows, 1, 8, 8)}, ids % 4, ids * 7, torch.zeros_like(ids))

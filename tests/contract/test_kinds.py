@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import foreign
+import pyarrow.parquet as pq
 import pytest
 
 from dsray.attacks import AnyAttack, FgsmConfig, PgdConfig, RandomSearchConfig
 from dsray.augment import AnyOperation, GaussianNoiseConfig, ShiftConfig
 from dsray.base import Plugin, one_of
 from dsray.base.schedules import AnySchedule, ConstantConfig, CosineConfig, LinearConfig, joined
+from dsray.data import AnySource, DigitsConfig, ParquetConfig
 from dsray.data.schema import ImageSpec, TextSpec
+from dsray.engine import RowFilter
+from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig, ResetOptimizerConfig
+from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig
+from dsray.engine.terms import AnyTerm, EwcConfig, MadryConfig, TaskConfig, TradesConfig
+from dsray.models.depth import AnyDepth, EarlyExitConfig, FullConfig
 from dsray.models.encoders import AnyImageEncoder, AnyTextEncoder, PatchConfig, TokensConfig
-from dsray.testing import check_attack, check_encoder, check_operation, check_schedule
+from dsray.models.heads import AnyHead, ClassificationConfig
+from dsray.optim import AdamWConfig, AnyOptimizer, SgdConfig
+from dsray.spaces import AnySpace, ChoiceSpace, EpsilonScheduleSpace, FloatSpace, IntSpace, LayerRatesSpace
+from dsray.testing import (
+    check_action,
+    check_attack,
+    check_depth,
+    check_encoder,
+    check_head,
+    check_operation,
+    check_optimizer,
+    check_policy,
+    check_schedule,
+    check_source,
+    check_space,
+    check_term,
+)
 
+ROOT = Path(__file__).parents[2]
 IMAGE = ImageSpec(column="image", channels=3, height=8, width=12)
 TEXT = TextSpec(column="text", length=6, vocabulary=20, tokenizer="")
 
@@ -64,11 +91,104 @@ KINDS = (
         (foreign.WavesConfig(), foreign.WavesConfig(start=0.5)),
     ),
     Kind(AnyTextEncoder, partial(check_encoder, spec=TEXT), (TokensConfig(),)),
+    Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),
+    Kind(AnyHead, check_head, (ClassificationConfig(),)),
+    Kind(
+        AnyTerm,
+        check_term,
+        (
+            TaskConfig(label_smoothing=0.1),
+            TaskConfig(exit_weight=0),
+            MadryConfig(),
+            MadryConfig(clean_share=0),
+            TradesConfig(),
+            EwcConfig(),
+        ),
+    ),
+    Kind(
+        AnyPolicy,
+        check_policy,
+        (
+            PlateauConfig(patience=2),
+            PlateauConfig(metric="loss", keep="last", tolerance=0.1),
+            ReachConfig(value=0.9),
+            ReachConfig(metric="loss", value=0.1),
+        ),
+    ),
+    Kind(
+        AnyAction,
+        check_action,
+        (
+            ConsolidateConfig(rows=4),
+            ConsolidateConfig(rows=8, fisher="empirical"),
+            MeasureTasksConfig(tasks=(RowFilter(classes=("a",)), RowFilter(column="place", values=("1",)))),
+            RememberConfig(size=7),
+            ResetOptimizerConfig(),
+        ),
+    ),
+    Kind(AnyOptimizer, check_optimizer, (AdamWConfig(), SgdConfig(), SgdConfig(nesterov=True, weight_decay=0.1))),
+    Kind(
+        AnySpace,
+        check_space,
+        (
+            FloatSpace(low=1e-4, high=1e-1, log=True),
+            IntSpace(low=-2, high=9),
+            ChoiceSpace(options=(1, "a", None, {"kind": "linear", "end": 0.1})),
+            EpsilonScheduleSpace(),
+            LayerRatesSpace(groups=("head", "*")),
+        ),
+    ),
+    Kind(
+        AnySource,
+        partial(check_source, data={"image": {"column": "image", "size": 8}, "label": "digit"}),
+        (
+            DigitsConfig(),
+            DigitsConfig(questions=False),
+            ParquetConfig(train="$DSRAY_CONTRACT/train", test="$DSRAY_CONTRACT/test.parquet"),
+        ),
+    ),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rows_in_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A few of the digits as Parquet files under $DSRAY_CONTRACT, those of the training in two of them."""
+    folder = tmp_path_factory.mktemp("contract")
+    (folder / "train").mkdir()
+    rows = DigitsConfig(questions=False).tables()["train"]
+    for name, first in {"train/a": 0, "train/b": 50, "test": 100}.items():
+        pq.write_table(rows.slice(first, 50), folder / f"{name}.parquet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DSRAY_CONTRACT", str(folder))
+        yield
 
 
 def members(union: Any) -> one_of:
     return next(word for word in get_args(union) if isinstance(word, one_of))
+
+
+def unions_of_dsray() -> dict[str, one_of]:
+    """Every `one_of(...)` in the code by `module.NAME`; one that has no name of its own cannot be found there."""
+    found = {}
+    for path in sorted((ROOT / "dsray").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        names = [node.targets[0].id for node in tree.body if isinstance(node, ast.Assign) and _calls(node)]
+        assert len(names) == _calls(tree), f"{module}: give each one_of a name at the top of the file"
+        found |= {f"{module}.{name}": members(getattr(import_module(module), name)) for name in names}
+    return found
+
+
+def _calls(tree: ast.AST) -> int:
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return sum(isinstance(function, ast.Name) and function.id == "one_of" for function in calls)
+
+
+def test_every_union_of_dsray_is_in_the_table():
+    found, here = unions_of_dsray(), [members(kind.union) for kind in KINDS]
+    missing = [name for name, union in found.items() if union not in here]
+    assert missing == []
+    assert len(here) == len(found) >= 13
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -34,7 +34,9 @@ class PlateauConfig(PolicyConfig):
     def build(self) -> Policy:
         def policy(history: list[dict[str, float]]) -> Decision:
             values = [gain(self.metric, line[self.metric]) for line in history]
-            best = self.metric if self.keeps_best and all(values[-1] > value for value in values[:-1]) else None
+            best = (
+                self.metric if values and self.keeps_best and all(values[-1] > value for value in values[:-1]) else None
+            )
             if len(values) <= self.patience:
                 return Decision(best_by=best)
             if max(values[-self.patience :]) > max(values[: -self.patience]) + self.tolerance:
