@@ -5,45 +5,31 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from dsray.record.cautions import is_uneven
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import in_words, own_judgement
 from dsray.record.record import Record
 from dsray.record.words import count, percent, points, seconds, size
-from dsray.report.markup import Child, Html, el
+from dsray.report.layout import render
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
-def header(record: Record) -> list[Child]:
+def header(record: Record) -> Markup:
     """The head card, after a banner when the run has failed or was interrupted."""
-    status, manifest = record.status, record.manifest
-    state = status["state"]
-    badge = el(
-        "span",
-        state,
-        class_=f"badge {'good' if state == 'done' else 'bad' if state in ('failed', 'interrupted') else ''}".strip(),
+    status = record.status
+    return render(
+        "head.html",
+        name=record.name,
+        state=status["state"],
+        error=status.get("error"),
+        facts=_facts(record),
+        tiles=list(_tiles(record)),
+        command=shlex.join(record.manifest.get("command") or []),
     )
-    tiles = [_tile(*tile) for tile in _tiles(record)]
-    card = el(
-        "header",
-        el("p", "dsray run record", class_="eyebrow"),
-        el("div", el("h1", record.name), badge, class_="title"),
-        el("ul", (el("li", fact) for fact in _facts(record)), class_="facts"),
-        el("dl", tiles, class_="tiles") if tiles else el("p"),
-        _command(manifest.get("command") or []),
-        class_="card",
-    )
-    return [_banner(state, status.get("error")), card]
-
-
-def _banner(state: str, error: str | None) -> Html | None:
-    if error:
-        return el("div", el("b", "The run failed: "), error, class_="card banner")
-    if state == "interrupted":
-        return el(
-            "div", el("b", "The run was interrupted: "), "its command with --resume goes on", class_="card banner"
-        )
-    return None
 
 
 def _facts(record: Record) -> Iterator[str]:
@@ -101,19 +87,3 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
         total = timings["seconds_total"]
         shown = f"{total:.0f} s" if 60 <= total < 600 else seconds(total)
         yield "Time", shown, "" if first is None else f"first step after\u00a0{seconds(first)}".replace(" s", "\u00a0s")
-
-
-def _tile(label: str, big: str, small: str) -> Html:
-    return el("div", el("dt", label), el("dd", big, class_="big"), el("dd", small, class_="small"), class_="tile")
-
-
-def _command(words: list[str]) -> Html | None:
-    if not words:
-        return None
-    return el(
-        "div",
-        el("code", shlex.join(words)),
-        class_="command",
-        aria_label="the command that repeats this run",
-        role="group",
-    )

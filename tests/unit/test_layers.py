@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -105,6 +106,22 @@ def test_files_stay_small():
     lengths = {path: len(path.read_text().splitlines()) for path in FILES}
     assert max(lengths.values()) <= 400, max(lengths, key=lengths.__getitem__)
     assert statistics.median(lengths.values()) <= 200
+
+
+def markup_by_hand(tree: ast.AST) -> list[str]:
+    """The strings that hold an element of HTML, but for docstrings."""
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in told]
+    return [text for text in strings if isinstance(text, str) and re.search(r"(?<!\?P)<[/!]?[a-zA-Z][\w-]*[ />]", text)]
+
+
+def test_pages_are_templates():
+    """Only drawings are put together in Python."""
+    code = '"the <b>docs</b>"\npage, rest, less = f"<p class={name}>", "<br/>", "1 < x <= 2 <y"'
+    assert markup_by_hand(ast.parse(code)) == ["<br/>", "<p class="]
+    drawings = ROOT / "report" / "figures"
+    found = {p: markup_by_hand(ast.parse(p.read_text())) for p in FILES if drawings not in p.parents}
+    assert {path: strings for path, strings in found.items() if strings} == {}
 
 
 def test_functions_stay_small():

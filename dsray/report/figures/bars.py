@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsray.report.figures.frame import WIDTH, figure, rect, shorten, svg, text
-from dsray.report.markup import Html, el
+from dsray.report.figures.markup import Html, el
 
 _ROW, _GAP = 26, 10
 _CHARACTER = 7.2

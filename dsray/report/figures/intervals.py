@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsray.report.figures.frame import WIDTH, figure, line, shorten, svg, text
+from dsray.report.figures.markup import Html, el
 from dsray.report.figures.scale import Format, Scale, percent_of, span, ticks
-from dsray.report.markup import Html, el
 
 _ROW = 26
 _CHARACTER = 7.2

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dsray.report.figures.frame import WIDTH, figure, line, rect, svg, text
+from dsray.report.figures.markup import Html, coordinate, el
 from dsray.report.figures.scale import Format, Scale, plain, span, ticks
-from dsray.report.markup import Html, coordinate, el
 
 _MOST_POINTS = 240
 _HEIGHT = 252

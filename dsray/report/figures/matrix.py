@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dsray.report.figures.frame import WIDTH, figure, rect, shorten, svg, text
-from dsray.report.markup import Html, el, join
+from dsray.report.figures.markup import Html, el, join
 
 _WIDE = 900
 _MOST_WRITTEN = 24

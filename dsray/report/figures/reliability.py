@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from dsray.record.words import count, percent
 from dsray.report.figures.frame import WIDTH, figure, line, rect, svg, text
+from dsray.report.figures.markup import Html, el
 from dsray.report.figures.scale import Scale
-from dsray.report.markup import Html, el
 
 _TOP, _SQUARE, _ROWS = 22, 236, 46
 

@@ -8,9 +8,9 @@ from dsray.record.cautions import cautions, is_uneven, rows_of_test
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import FIGURES, differing, in_words, judgements, own_judgement
 from dsray.record.record import Record
-from dsray.record.words import count, hidden, number, percent, plain_name, sentence
-from dsray.report.markup import Html, el
-from dsray.report.sections.section import Section, meter, table
+from dsray.record.words import count, hidden, number, percent, sentence
+from dsray.report.layout import render
+from dsray.report.sections.section import Section
 
 Row = tuple[str, list[float | None]]
 
@@ -34,11 +34,14 @@ def accuracy(record: Record) -> Section | None:
         return None
     rows = [*_rows(record), *_attacked(record)]
     used = [i for i in range(3) if any(values[i] is not None for _, values in rows)]
-    headings = ["", *(_heading(i, metrics) for i in used)]
-    lines = [[name, *(meter(values[i], _MODELS[i][2]) for i in used)] for name, values in rows]
-    groups = (record.read_json("evaluation.json") or {}).get("groups") or {}
-    body = [table(headings, lines), _others(record), *(_group(name, parts) for name, parts in groups.items())]
-    return Section("accuracy", "Accuracy", el("div", body), _lead(record))
+    body = render(
+        "accuracy.html",
+        headings=[_heading(i, metrics) for i in used],
+        rows=[(name, [(values[i], _MODELS[i][2]) for i in used]) for name, values in rows],
+        others=_others(record),
+        groups=(record.read_json("evaluation.json") or {}).get("groups") or {},
+    )
+    return Section("accuracy", "Accuracy", body, _lead(record))
 
 
 def _lead(record: Record) -> str:
@@ -79,15 +82,9 @@ def _heading(model: int, metrics: Mapping[str, float]) -> str:
     return "this model" if model == 0 and "mean_train_epsilon" not in metrics else _MODELS[model][1]
 
 
-def _others(record: Record) -> Html | None:
+def _others(record: Record) -> list[str]:
     metrics = record.metrics
     even = () if is_uneven(record) else (("test_balanced_accuracy", "balanced accuracy", percent),)
-    parts = [
+    return [
         f"{label} {show(metrics[name])}" for name, label, show in (*even, *_OTHERS) if metrics.get(name) is not None
     ]
-    return el("p", " · ".join(parts), class_="note") if parts else None
-
-
-def _group(name: str, parts: Mapping[str, Mapping[str, float]]) -> Html:
-    lines = [[value, meter(part["accuracy"]), number(part["rows"])] for value, part in parts.items()]
-    return el("div", el("h3", f"By {plain_name(name)}"), table([plain_name(name), "accuracy", "rows"], lines))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dsray.record.record import Record
 from dsray.record.words import number, percent
 from dsray.report.figures import reliability_diagram
-from dsray.report.markup import el
-from dsray.report.sections.section import Section, columns, table
+from dsray.report.layout import render
+from dsray.report.sections.section import Section
 
 
 def calibration(record: Record) -> Section | None:
@@ -22,5 +22,4 @@ def calibration(record: Record) -> Section | None:
     ]
     error = record.metrics.get("test_calibration_error")
     lead = "" if error is None else f"Expected calibration error {percent(error)}: the mean gap, weighted by rows."
-    listing = el("div", table(["mean confidence", "accuracy", "rows"], lines[:10]))
-    return Section("calibration", "Calibration", columns(chart, listing), lead)
+    return Section("calibration", "Calibration", render("calibration.html", diagram=chart, lines=lines[:10]), lead)

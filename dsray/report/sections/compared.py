@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dsray.record.record import Record
 from dsray.record.words import count, plain_name
 from dsray.report.comparison import Cell, Comparison, written
 from dsray.report.curves import STEP, curve
 from dsray.report.figures import Axis, Interval, Series, interval_chart, line_chart
+from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
-from dsray.report.markup import Child, Html, el
-from dsray.report.sections.section import Section, columns, table
+from dsray.report.layout import render
+from dsray.report.sections.section import Section, side_by_side
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _SHARES = ("test_accuracy", "robust_accuracy", "int8_accuracy", "test_accuracy_undefended", "skip_rate")
 
 
-def heading(comparison: Comparison) -> list[Child]:
+def heading(comparison: Comparison) -> Markup:
     """The head card: the groups with their colours and runs."""
     runs = sum(len(group.records) for group in comparison.groups)
-    rows = [
-        el("li", el("i", class_=f"key k{_colour(i)}"), f" {group.label}: seed {', '.join(map(str, group.seeds))}")
-        for i, group in enumerate(comparison.groups)
-    ]
-    return [
-        el(
-            "header",
-            el("p", "dsray comparison", class_="eyebrow"),
-            el(
-                "div",
-                el("h1", f"{count(runs, 'run')} of {count(len(comparison.groups), 'experiment')}"),
-                class_="title",
-            ),
-            el("ul", rows, class_="legend"),
-            *(el("p", note, class_="note") for note in comparison.notes),
-            class_="card",
-        )
-    ]
+    return render(
+        "comparison/head.html",
+        title=f"{count(runs, 'run')} of {count(len(comparison.groups), 'experiment')}",
+        groups=[
+            (_colour(i), f"{group.label}: seed {', '.join(map(str, group.seeds))}")
+            for i, group in enumerate(comparison.groups)
+        ],
+        notes=comparison.notes,
+    )
 
 
 def accuracies(comparison: Comparison) -> Section | None:
@@ -48,7 +44,7 @@ def accuracies(comparison: Comparison) -> Section | None:
         if name.partition("/")[0] == share
     ]
     lead = "Large: the mean over seeds, with its 95 % interval (Student's t). Small: single runs."
-    return Section("accuracy", "Accuracy", columns(*charts), lead) if charts else None
+    return Section("accuracy", "Accuracy", side_by_side(*charts), lead) if charts else None
 
 
 def curves(comparison: Comparison) -> Section | None:
@@ -76,7 +72,7 @@ def curves(comparison: Comparison) -> Section | None:
             _different_attacks(comparison),
         ),
     ]
-    return Section("curves", "Curves", columns(*drawn)) if any(drawn) else None
+    return Section("curves", "Curves", side_by_side(*drawn)) if any(drawn) else None
 
 
 def figures(comparison: Comparison) -> Section | None:
@@ -91,14 +87,10 @@ def timings(comparison: Comparison) -> Section | None:
 
 def differences(comparison: Comparison) -> Section | None:
     """Settings that are not the same in all groups."""
-    rows = [
-        [el("code", path), *("" if value is None else str(value) for value in values)]
-        for path, values in comparison.differences.items()
-    ]
-    if not rows:
+    if not comparison.differences:
         return None
-    words = range(1, len(comparison.groups) + 1)
-    return Section("settings", "Settings", table(["setting", *_labels(comparison)], rows, words), "Those that differ.")
+    body = render("comparison/settings.html", groups=_labels(comparison), settings=comparison.differences)
+    return Section("settings", "Settings", body, "Those that differ.")
 
 
 SECTIONS: tuple[Callable[[Comparison], Section | None], ...] = (accuracies, curves, figures, differences, timings)
@@ -108,7 +100,9 @@ def _table(
     key: str, title: str, comparison: Comparison, cells: Mapping[str, tuple[Cell | None, ...]]
 ) -> Section | None:
     rows = [[plain_name(name), *(written(name, cell) for cell in row)] for name, row in cells.items()]
-    return Section(key, title, table(["", *_labels(comparison)], rows)) if rows else None
+    if not rows:
+        return None
+    return Section(key, title, render("comparison/figures.html", groups=_labels(comparison), rows=rows))
 
 
 def _intervals(comparison: Comparison, cells: Sequence[Cell | None]) -> list[Interval]:

@@ -9,8 +9,9 @@ from dsray.record.int8 import COMPARED, change, said
 from dsray.record.record import Record
 from dsray.record.words import count, milliseconds, number, percent, size
 from dsray.report.figures import Bar, bar_chart
-from dsray.report.markup import Html, el
-from dsray.report.sections.section import Section, columns, table
+from dsray.report.figures.markup import Html
+from dsray.report.layout import render
+from dsray.report.sections.section import Section
 
 
 def compression(record: Record) -> Section | None:
@@ -18,7 +19,15 @@ def compression(record: Record) -> Section | None:
     report = record.read_json("compressed/report.json")
     if not report:
         return None
-    body = el("div", columns(_accuracy(report), _sizes(report), *_speed(report)), _parity(report.get("parity")))
+    names = [name for name in COMPARED if f"{name}_int8" in report]
+    body = render(
+        "compression.html",
+        lines=[_line(report, name) for name in names],
+        adversarial="adversarial" in names,
+        sizes=_sizes(report),
+        speeds=_speed(report),
+        parity=_parity(report.get("parity")),
+    )
     ratio = report.get("size_ratio")
     lead = "" if not ratio else f"The int8 graph, routing inside, is {1 / ratio:.1f} times smaller than its fp32 form."
     if other := said(record):
@@ -26,24 +35,9 @@ def compression(record: Record) -> Section | None:
     return Section("compression", "Compression", body, lead)
 
 
-def _accuracy(report: Mapping[str, Any]) -> Html:
-    names = [name for name in COMPARED if f"{name}_int8" in report]
-    lines = [
-        [
-            COMPARED[name],
-            percent(report[f"{name}_torch"]),
-            percent(report[f"{name}_int8"]),
-            change(report, name),
-        ]
-        for name in names
-    ]
-    made = (
-        "Adversarial rows were made for the fp32 model."
-        if "adversarial" in names
-        else "Without images: no adversarial rows."
-    )
-    note = el("p", f"{made} The gate decided by the validation rows.", class_="note")
-    return el("div", table(["accuracy on", "torch fp32", "int8", "change"], lines, words=(3,)), note)
+def _line(report: Mapping[str, Any], name: str) -> list[str]:
+    """The accuracy on the rows `name` before and after."""
+    return [COMPARED[name], percent(report[f"{name}_torch"]), percent(report[f"{name}_int8"]), change(report, name)]
 
 
 def _sizes(report: Mapping[str, Any]) -> Html | None:
@@ -72,12 +66,11 @@ def _speed(report: Mapping[str, Any]) -> list[Html | None]:
     return charts
 
 
-def _parity(parity: Mapping[str, Any] | None) -> Html | None:
+def _parity(parity: Mapping[str, Any] | None) -> str | None:
     if not parity:
         return None
-    words = (
+    return (
         f"Parity of the fp32 graph with torch on {count(parity['rows'], 'row')}: the same route on "
         f"{percent(parity['same_route'], 2)} of them; on those the logits agree within "
         f"{number(parity['max_abs_logit'])}."
     )
-    return el("p", words, class_="note")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dsray.record.record import Record
 from dsray.record.words import count, number, percent
 from dsray.report.figures import Matrix, heat_map
-from dsray.report.markup import Html, el
-from dsray.report.sections.section import Section, columns, table
+from dsray.report.layout import render
+from dsray.report.sections.section import Section
 
 _MOST_DRAWN = 100
 _BESIDE = 14
@@ -28,20 +28,18 @@ def confusion(record: Record) -> Section | None:
         [str(c["class"]), percent(c["recall"]), percent(c["precision"]), percent(c["f1"]), number(c["rows"])]
         for c in evaluation.get("per_class") or []
     ]
-    listing = table(["class", "recall", "precision", "F1", "rows"], lines) if lines else None
-    if chart is None and listing is None:
+    if chart is None and not lines:
         return None
     total = sum(map(sum, values))
     wrong = total - sum(row[i] for i, row in enumerate(values))
     lead = f"{count(int(wrong), 'wrong answer')} in {count(int(total), 'row')}." if total else ""
-    if len(classes) <= _BESIDE:
-        return Section("classes", "Classes", columns(chart, listing), lead)
-    return Section("classes", "Classes", el("div", chart, columns(listing, _pairs(values, classes))), lead)
+    few = len(classes) <= _BESIDE
+    body = render("confusion.html", matrix=chart, lines=lines, few=few, pairs=[] if few else _pairs(values, classes))
+    return Section("classes", "Classes", body, lead)
 
 
-def _pairs(values: Sequence[Sequence[float]], classes: Sequence[str]) -> Html | None:
+def _pairs(values: Sequence[Sequence[float]], classes: Sequence[str]) -> list[list[str]]:
     """The pairs of classes that are mixed up most often."""
     wrong = [(n, i, j) for i, row in enumerate(values) for j, n in enumerate(row) if n and i != j]
     worst = sorted(wrong, key=lambda pair: -pair[0])[:20]
-    rows = [[classes[i], classes[j], number(n)] for n, i, j in worst]
-    return table(["true class", "taken for", "rows"], rows, words=(1,)) if rows else None
+    return [[classes[i], classes[j], number(n)] for n, i, j in worst]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dsray.record.record import Record
 from dsray.record.words import number, percent
-from dsray.report.markup import Html, el
-from dsray.report.sections.section import Section, table
+from dsray.report.layout import render
+from dsray.report.sections.section import Section
 
 _ORDER = ("train", "validation", "test")
 
@@ -17,18 +18,18 @@ def data(record: Record) -> Section | None:
     about = record.manifest.get("data") or {}
     if not about.get("counts") or not about.get("rows"):
         return None
-    notes = [el("p", note, class_="note") for note in about.get("notes") or ()]
+    rows = {split: about["rows"][split] for split in _ORDER if split in about["rows"]}
+    body = render("data.html", splits=list(rows), lines=_lines(rows, about["counts"]), notes=about.get("notes") or ())
     lead = "Rows of each split, and those of which something is missing, was cut or is unknown."
-    return Section("data", "Data", el("div", _table(about), notes), lead)
+    return Section("data", "Data", body, lead)
 
 
-def _table(about: dict[str, Any]) -> Html:
-    rows, counts = {split: about["rows"][split] for split in _ORDER if split in about["rows"]}, about["counts"]
+def _lines(rows: Mapping[str, int], counts: Mapping[str, Any]) -> list[list[str]]:
     lines = [["rows", *(number(n) for n in rows.values())]]
     for name, what in dict.fromkeys((n, w) for found in counts.values() for n, whats in found.items() for w in whats):
         cells = [_cell(counts.get(split, {}).get(name, {}).get(what), n) for split, n in rows.items()]
         lines.append([f"{name} {what}", *cells])
-    return table(["", *rows], lines)
+    return lines
 
 
 def _cell(some: int | None, rows: int) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from dsray.record.record import Record
 from dsray.record.words import number
-from dsray.report.markup import Child, el
-from dsray.report.sections.section import Section, columns, table
+from dsray.report.layout import render
+from dsray.report.sections.section import Section
 
-_LINE = re.compile(r"(\s*(?:- )*)([\w./*-]+)(:)(.*)")
+_LINE = re.compile(r"(\s*(?:- )*)([\w./*-]+)(:.*)")
 
 
 def experiment(record: Record) -> Section | None:
@@ -32,25 +31,16 @@ def experiment(record: Record) -> Section | None:
         ("GPU", host.get("gpu")),
         ("platform", host.get("platform")),
     ]
-    body = el(
-        "div",
-        columns(
-            table(["run", ""], [[name, value] for name, value in facts if value], words=(1,)),
-            table(["package", "version"], [[name, value] for name, value in versions.items() if value]),
-        ),
-        el(
-            "details",
-            el("summary", "experiment.yaml, every field resolved"),
-            el("pre", _coloured(record.experiment_text), tabindex=0),
-        ),
+    body = render(
+        "experiment.html",
+        facts=[(name, value) for name, value in facts if value],
+        versions=[(name, value) for name, value in versions.items() if value],
+        lines=map(_parted, record.experiment_text.splitlines()),
     )
     return Section("experiment", "Experiment", body, "Everything needed to make this record again.")
 
 
-def _coloured(text: str) -> Iterator[Child]:
-    for line in text.splitlines():
-        found = _LINE.fullmatch(line)
-        if found:
-            yield from (found[1], el("span", found[2], class_="k"), found[3], found[4], "\n")
-        else:
-            yield from (line, "\n")
+def _parted(line: str) -> tuple[str, str, str]:
+    """A line of YAML as what stands before its key, the key, which the page colours, and the rest."""
+    found = _LINE.fullmatch(line)
+    return (found[1], found[2], found[3]) if found else (line, "", "")

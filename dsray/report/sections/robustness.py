@@ -9,9 +9,10 @@ from dsray.record.cautions import of_judgement
 from dsray.record.record import Record
 from dsray.record.words import count, percent, points, sentence
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
+from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
-from dsray.report.markup import Html, el, picture
-from dsray.report.sections.section import Section, columns
+from dsray.report.layout import render
+from dsray.report.sections.section import Section
 
 
 def robustness(record: Record) -> Section | None:
@@ -19,7 +20,12 @@ def robustness(record: Record) -> Section | None:
     attack = record.read_json("attack.json")
     if not attack:
         return None
-    body = el("div", columns(_curve(attack), _attacks(attack)), _pictures(attack.get("examples") or []))
+    body = render(
+        "robustness.html",
+        curve=_curve(attack),
+        attacks=_attacks(attack),
+        examples=[_example(example) for example in attack.get("examples") or []],
+    )
     return Section("robustness", "Robustness", body, _lead(attack))
 
 
@@ -76,35 +82,11 @@ def _attacks(attack: Mapping[str, Any]) -> Html | None:
     return bar_chart("Accuracy left after each attack", bars, note, full=1.0)
 
 
-def _pictures(examples: Sequence[Mapping[str, Any]]) -> Html | None:
-    if not examples:
-        return None
-    return el("div", el("h3", "What the attack did"), el("div", map(_picture, examples), class_="samples"))
-
-
-def _picture(example: Mapping[str, Any]) -> Html:
-    target, clean, attacked = (str(example.get(n)) for n in ("target", "prediction_clean", "prediction_adversarial"))
-    strip = [
-        el("div", picture(example.get(name), f"{name} input", 96), name)
-        for name in ("clean", "adversarial", "difference")
-    ]
-    answers = [
-        el("span", clean, class_=_tag(clean == target)),
-        "→",
-        el("span", attacked, class_=_tag(attacked == target)),
-    ]
-    return el(
-        "div",
-        el("div", strip, class_="strip"),
-        el(
-            "div",
-            el("p", example["text"]) if example.get("text") else None,
-            el("div", answers, class_="answer"),
-            class_="body",
-        ),
-        class_="sample tall",
-    )
-
-
-def _tag(right: bool) -> str:
-    return "tag" if right else "tag wrong"
+def _example(example: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "pictures": {name: example.get(name) for name in ("clean", "adversarial", "difference")},
+        "text": example.get("text"),
+        "target": str(example.get("target")),
+        "clean": str(example.get("prediction_clean")),
+        "attacked": str(example.get("prediction_adversarial")),
+    }

@@ -9,9 +9,9 @@ from dsray.record.record import Record
 from dsray.record.words import count, percent, points
 from dsray.report.curves import STEP, curve, stages
 from dsray.report.figures import Axis, Bar, Matrix, Series, bar_chart, heat_map, line_chart
+from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
-from dsray.report.markup import Html
-from dsray.report.sections.section import Section, columns
+from dsray.report.sections.section import Section, side_by_side
 
 
 def routing(record: Record) -> Section | None:
@@ -30,7 +30,7 @@ def routing(record: Record) -> Section | None:
         "on the validation split",
         stages(history),
     )
-    body = columns(
+    body = side_by_side(
         _blocks(found), skipped, _load(found.get("expert_load")), _by_class(found.get("expert_by_class"), classes)
     )
     return Section("routing", "Routing", body, _lead(record.metrics, found))

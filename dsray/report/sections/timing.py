@@ -5,7 +5,8 @@ from __future__ import annotations
 from dsray.record.record import Record
 from dsray.record.words import milliseconds, number, plain_name, seconds
 from dsray.report.figures import Bar, bar_chart
-from dsray.report.sections.section import Section, columns, table
+from dsray.report.layout import render
+from dsray.report.sections.section import Section
 
 
 def timing(record: Record) -> Section | None:
@@ -17,10 +18,10 @@ def timing(record: Record) -> Section | None:
     ordered = sorted(phases.items(), key=lambda item: -item[1])
     bars = [Bar(name, value, seconds(value), 1) for name, value in ordered]
     rest = [[plain_name(n), _write(n, v)] for n, v in timings.items() if not n.startswith("seconds/")]
-    chart = bar_chart("Seconds per phase", bars)
+    body = render("timing.html", phases=bar_chart("Seconds per phase", bars), rest=rest)
     total = timings.get("seconds_total")
     lead = "" if total is None else f"{seconds(total)} in all{_stretches(record)}."
-    return Section("time", "Time", columns(chart, table(["measure", "value"], rest) if rest else None), lead)
+    return Section("time", "Time", body, lead)
 
 
 def _stretches(record: Record) -> str:

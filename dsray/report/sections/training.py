@@ -7,9 +7,9 @@ from dsray.record.record import Record
 from dsray.record.words import count, sentence
 from dsray.report.curves import STEP, History, curve, names, stages
 from dsray.report.figures import Axis, Series, line_chart
+from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
-from dsray.report.markup import Html
-from dsray.report.sections.section import Section, columns
+from dsray.report.sections.section import Section, side_by_side
 
 
 def training(record: Record) -> Section | None:
@@ -18,8 +18,8 @@ def training(record: Record) -> Section | None:
     damaged = record.damaged_lines() + record.damaged_lines("history-undefended.jsonl")
     lost = f"At least {count(damaged, 'line')} of the history {'is' if damaged == 1 else 'are'} damaged, and left out."
     if not any(line.get("kind") in ("step", "validation") for line in history):
-        return Section("training", "Training", columns(), lost) if damaged else None
-    body = columns(
+        return Section("training", "Training", side_by_side(), lost) if damaged else None
+    body = side_by_side(
         _losses(history, twin), _terms(history), _accuracy(history, twin), _epsilon(history), _rates(history)
     )
     bands = stages(history)

@@ -9,9 +9,9 @@ from dsray.record.record import Record
 from dsray.record.words import count, percent, plain_name, points
 from dsray.report.curves import STEP
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
+from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
-from dsray.report.markup import Html
-from dsray.report.sections.section import Section, columns
+from dsray.report.sections.section import Section, side_by_side
 
 
 def tuning(record: Record) -> Section | None:
@@ -19,7 +19,7 @@ def tuning(record: Record) -> Section | None:
     summary = record.read_json("tune/summary.json")
     if not summary:
         return None
-    body = columns(
+    body = side_by_side(
         _history(summary), _schedule(summary.get("epsilon_schedule")), _importance(summary.get("importance") or {})
     )
     return Section("tune", "Tuning", body, _lead(summary))

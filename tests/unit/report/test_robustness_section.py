@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dsray.report.sections.robustness import robustness
 
 JUDGED = {
@@ -52,3 +54,21 @@ def test_rows_that_the_attacks_say_nothing_of_are_told():
         "40 of 270 rows that attacks climbed had no gradient (zero in every pixel): only attacks that need none say "
         "something of them."
     ) in lead
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "javascript:alert(1)",
+        "https://example.org/x.png",
+        "data:image/svg+xml;base64,AAAA",
+        'data:image/png;base64,A" x="',
+        None,
+        3,
+    ],
+)
+def test_only_embedded_pictures_are_shown(source):
+    text = shown(examples=[{"clean": source, "adversarial": "data:image/png;base64,AAAA", "difference": source}])
+    assert text.count('<span class="nopicture">no picture</span>') == 2
+    assert text.count("<img") == 1
+    assert '<img src="data:image/png;base64,AAAA" alt="adversarial input" width="96" height="96"' in text

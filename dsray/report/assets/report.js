@@ -1,9 +1,5 @@
-"""The page's few lines of script: values under the pointer and a button that copies the command.
-
-Without script the page loses nothing but these two. Texts are set as text, never as markup.
-"""
-
-SCRIPT = """
+// Values under the pointer, and a button that copies the command. Without script the page loses nothing but these two.
+// Texts are set as text, never as markup.
 "use strict";
 const NS = "http://www.w3.org/2000/svg";
 function node(tag, className, text) {
@@ -65,4 +61,3 @@ document.querySelectorAll(".command").forEach(box => {
   });
   box.append(button);
 });
-"""

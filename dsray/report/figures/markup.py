@@ -1,37 +1,34 @@
-"""Elements of a page as nested calls; every text and attribute is escaped here and nowhere else."""
+"""Elements of a drawing as nested calls; every text and attribute is escaped here and nowhere else."""
 
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable
 
-_VOID = {"meta", "img", "br", "link", "input"}
-# what neither XML nor a page may hold: control characters, lone surrogates
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_PICTURE = re.compile(r"data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
+from dsray.base.templates import printable
 
-Attribute = str | float | int | bool | None
+Attribute = str | float | int | None
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is markup already; templates take it as it is."""
 
     __slots__ = ()
+
+    def __html__(self) -> Html:
+        return self
 
 
 Child = str | int | float | None | Iterable["Child"]
 
 
 def el(tag: str, *children: Child, **attributes: Attribute) -> Html:
-    """`el("p", "a < b", class_="lead")` -> `<p class="lead">a &lt; b</p>`.
+    """`el("text", "a < b", class_="label")` -> `<text class="label">a &lt; b</text>`.
 
     Children that are not `Html` are escaped, None is left out, iterables are flattened. `class_` stands for `class`,
-    `data_chart` for `data-chart`; attributes that are None or False are left out. Valid as HTML and, in SVG, as XML.
+    `data_chart` for `data-chart`; attributes that are None are left out. Valid as HTML and as XML.
     """
     written = "".join(_attribute(name, value) for name, value in attributes.items())
-    if tag in _VOID:
-        return Html(f"<{tag}{written}>")
     return Html(f"<{tag}{written}>{join(children)}</{tag}>")
 
 
@@ -42,14 +39,7 @@ def join(children: Iterable[Child]) -> Html:
 
 def escape(text: str) -> str:
     """`text` as it must stand in markup, also between quotes."""
-    return html.escape(_FORBIDDEN.sub("\ufffd", text), quote=True)
-
-
-def picture(source: object, alt: str, size: int) -> Html:
-    """An embedded picture, `size` pixels wide on the page; anything but a base64 picture becomes a plain note."""
-    if not isinstance(source, str) or not _PICTURE.fullmatch(source):
-        return el("span", "no picture", class_="nopicture")
-    return el("img", src=source, alt=alt, width=size, height=size, class_="pixels", loading="lazy")
+    return html.escape(printable(text), quote=True)
 
 
 def coordinate(value: float) -> str:
@@ -70,11 +60,9 @@ def _child(child: Child) -> str:
 
 
 def _attribute(name: str, value: Attribute) -> str:
-    if value is None or value is False:
+    if value is None:
         return ""
-    if value is True:
-        value = ""
-    elif isinstance(value, float):
+    if isinstance(value, float):
         value = coordinate(value)
     name = name.rstrip("_").replace("_", "-")
     return f' {_CAMEL.get(name, name)}="{escape(str(value))}"'
