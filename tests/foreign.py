@@ -116,6 +116,66 @@ class DriftingConfig(WavesConfig):
         return Drifting(spec, self.width)
 
 
+class Shuffled(Waves):
+    """Wrong: training reads a buffer that is neither saved nor made the same again."""
+
+    def __init__(self, spec: Any, width: int):
+        super().__init__(spec, width)
+        self.register_buffer("order", torch.rand(self.tokens).argsort(), persistent=False)
+
+    def forward(self, values):
+        tokens = super().forward(values)
+        return tokens[:, self.order] if self.training else tokens
+
+
+class ShuffledConfig(WavesConfig):
+    """Wrong: see `Shuffled`."""
+
+    kind: Literal["foreign:ShuffledConfig"] = "foreign:ShuffledConfig"
+
+    def build(self, spec):
+        return Shuffled(spec, self.width)
+
+
+class Counting(Waves):
+    """Wrong: training counts in a buffer that is not saved."""
+
+    def forward(self, values):
+        if self.training:
+            self.waves = self.waves + 0.01
+        return super().forward(values)
+
+
+class CountingConfig(WavesConfig):
+    """Wrong: see `Counting`."""
+
+    kind: Literal["foreign:CountingConfig"] = "foreign:CountingConfig"
+
+    def build(self, spec):
+        return Counting(spec, self.width)
+
+
+class TunedConfig(WavesConfig):
+    """Wrong: what `pretrained` brings goes into a buffer that is not saved."""
+
+    kind: Literal["foreign:TunedConfig"] = "foreign:TunedConfig"
+
+    def pretrained(self, module):
+        module.waves.mul_(2)
+
+
+class WidenedConfig(WavesConfig):
+    """Wrong: its parameters have another size on the meta device."""
+
+    kind: Literal["foreign:WidenedConfig"] = "foreign:WidenedConfig"
+
+    def build(self, spec):
+        module = super().build(spec)
+        if module.embed.weight.is_meta:
+            module.embed = nn.Linear(1, self.width)
+        return module
+
+
 class Unteachable(Waves):
     """Wrong: it runs, but not in training."""
 

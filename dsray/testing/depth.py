@@ -33,6 +33,10 @@ def _fits(config: DepthConfig, blocks: int) -> bool:
         config.check(blocks)
     except ValidationError:
         return False
+    except Exception as error:  # a plug-in may fail in any way
+        raise AssertionError(
+            f"check fails for {blocks} blocks ({error}); it refuses by raise self.refuse(...)"
+        ) from error
     return True
 
 

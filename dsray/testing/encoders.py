@@ -6,33 +6,31 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dsray.base import RequestError
 from dsray.data.schema import ImageSpec, Schema, TextSpec
 from dsray.models import ModelConfig, load_model, save_model
 from dsray.models.encoders import EncoderConfig
 from dsray.testing.settings import check_round_trip
+from dsray.testing.subjects import same
 
 
 def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
     """Tokens of the promised shape, a row's own; built on the meta device too; the same, trained, when back from disk.
 
+    Buffers that are not saved hold what `build` gives them, the same values each time: nothing else brings them back.
     spec: an input that it reads. Raises AssertionError that says which promise is broken.
     """
     check_round_trip(config)
     name, image = ("image", spec) if isinstance(spec, ImageSpec) else ("text", None)
     schema = Schema(image=image, text=spec if isinstance(spec, TextSpec) else None, label="y", classes=("a", "b"))
-    try:
-        with torch.device("meta"):
-            config.build(spec)  # type: ignore[attr-defined]
-    except Exception as error:  # a plug-in may fail in any way
-        raise AssertionError(f"build does not work on the meta device ({error}); weights come in pretrained") from error
-    torch.manual_seed(0)
+    unsaved = _check_build(config, spec)
     model_config = ModelConfig.model_validate({"encoders": {name: config}})
     model = model_config.build(schema)
     model_config.pretrained(model)
     encoder, values = model.eval().encoders[name], _values(spec, 6)
+    assert same(unsaved, _unsaved(encoder)), "pretrained changed a buffer that is not saved, and is not called again"
     with torch.no_grad():
         tokens, mask = encoder(values), encoder.mask(values)  # type: ignore[operator]
         assert tokens.shape == (6, encoder.tokens, encoder.width), f"gave tokens of shape {tuple(tokens.shape)}"
@@ -43,6 +41,7 @@ def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
     if trained.requires_grad:  # one that is frozen as a whole has nothing to learn
         trained.square().mean().backward()
         torch.optim.SGD(encoder.parameters(), lr=1e-3).step()
+    assert same(unsaved, _unsaved(encoder)), "training changed a buffer that is not saved: register it as one that is"
     with torch.no_grad():
         tokens = encoder.eval()(values)
         with tempfile.TemporaryDirectory() as scratch:
@@ -53,8 +52,33 @@ def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
                 raise AssertionError(
                     f"the encoder does not come back from disk when it was trained ({error})"
                 ) from None
-        same = torch.equal(again.encoders[name](values), tokens)
-        assert same, "the encoder that comes back from disk gives other tokens"
+        kept = torch.equal(again.encoders[name](values), tokens)
+        assert kept, "the encoder that comes back from disk gives other tokens"
+
+
+def _check_build(config: EncoderConfig, spec: ImageSpec | TextSpec) -> dict[str, Tensor]:
+    """What `build` makes, on the meta device and elsewhere; gives the buffers that are not saved."""
+    try:
+        with torch.device("meta"):
+            planned = config.build(spec)  # type: ignore[attr-defined]
+    except Exception as error:  # a plug-in may fail in any way
+        raise AssertionError(f"build does not work on the meta device ({error}); weights come in pretrained") from error
+    torch.manual_seed(1)
+    one = config.build(spec)  # type: ignore[attr-defined]
+    torch.manual_seed(0)
+    other = config.build(spec)  # type: ignore[attr-defined]
+    for what in ("tokens", "width"):
+        promised = {getattr(module, what) for module in (planned, one, other)}
+        assert len(promised) == 1, f"its {what} differ each time it is built: {sorted(promised)}"
+    shapes = [{n: v.shape for n, v in module.state_dict().items()} for module in (planned, one)]
+    assert shapes[0] == shapes[1], "it has other parameters when it is built on the meta device"
+    assert same(_unsaved(one), _unsaved(other)), "build gives a buffer that is not saved other values each time"
+    return _unsaved(one)
+
+
+def _unsaved(module: nn.Module) -> dict[str, Tensor]:
+    saved = module.state_dict()
+    return {name: buffer.clone() for name, buffer in module.named_buffers() if name not in saved}
 
 
 def _values(spec: ImageSpec | TextSpec, rows: int) -> Tensor:

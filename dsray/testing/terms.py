@@ -31,6 +31,7 @@ def check_term(config: TermConfig) -> None:
     assert losses.shape == (ROWS,), f"gave losses of shape {tuple(losses.shape)}, needs one per row, {(ROWS,)}"
     assert losses.is_floating_point() and torch.isfinite(losses).all(), "gave losses that are not finite"
     assert same(before, trace(step.model)), "the term changed the model: parameters, buffers, gradients, flags or mode"
+    assert same(step.given, _values(step.batch)), "the term wrote into its batch"
     assert torch.equal(step.losses(step.batch), losses), "the losses differ when asked for again"
     part = torch.tensor([7, 2, 9])
     alone = step.losses(step.batch.select(part))
@@ -40,7 +41,6 @@ def check_term(config: TermConfig) -> None:
     gradients = [parameter.grad for parameter in step.model.parameters() if parameter.grad is not None]
     assert all(torch.isfinite(gradient).all() for gradient in gradients), "gave a gradient that is not finite"
     assert any(gradient.any() for gradient in gradients), "no gradient reaches the model"
-    assert same(step.given, _values(step.batch)), "the term wrote into its batch"
     assert step.asked or not config.needs_adversarial, "needs_adversarial is True, and it asks for no adversarial rows"
 
 
