@@ -168,20 +168,27 @@ def members(union: Any) -> one_of:
 
 
 def unions_of_dsray() -> dict[str, one_of]:
-    """Every `one_of(...)` in the code by `module.NAME`; one that has no name of its own cannot be found there."""
+    """Every `one_of(...)` in the code by `module.NAME`."""
     found = {}
     for path in sorted((ROOT / "dsray").rglob("*.py")):
-        tree = ast.parse(path.read_text())
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        names = [node.targets[0].id for node in tree.body if isinstance(node, ast.Assign) and _calls(node)]
-        assert len(names) == _calls(tree), f"{module}: give each one_of a name at the top of the file"
-        found |= {f"{module}.{name}": members(getattr(import_module(module), name)) for name in names}
+        for name in unions_in(path.read_text(), module):
+            found[f"{module}.{name}"] = members(getattr(import_module(module), name))
     return found
 
 
+def unions_in(code: str, module: str) -> list[str]:
+    """The names at the top of a file that hold a `one_of(...)`; one that has none cannot be looked up in a table."""
+    tree = ast.parse(code)
+    names = [node.targets[0].id for node in tree.body if isinstance(node, ast.Assign) and _calls(node)]
+    assert len(names) == _calls(tree), f"{module}: give each one_of a name at the top of the file"
+    return names
+
+
 def _calls(tree: ast.AST) -> int:
-    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return sum(isinstance(function, ast.Name) and function.id == "one_of" for function in calls)
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = [f.id if isinstance(f, ast.Name) else f.attr if isinstance(f, ast.Attribute) else "" for f in called]
+    return names.count("one_of")
 
 
 def test_every_union_of_dsray_is_in_the_table():
@@ -189,6 +196,13 @@ def test_every_union_of_dsray_is_in_the_table():
     missing = [name for name, union in found.items() if union not in here]
     assert missing == []
     assert len(here) == len(found) >= 13
+
+
+def test_a_union_cannot_hide():
+    assert unions_in("Any = Annotated[A, one_of(B)]\nOther = Annotated[A, kinds.one_of(B)]", "m") == ["Any", "Other"]
+    for hidden in ("class C:\n    field: Annotated[A, one_of(B)]", "def f():\n    return one_of(B)"):
+        with pytest.raises(AssertionError, match="m: give each one_of a name"):
+            unions_in(hidden, "m")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
