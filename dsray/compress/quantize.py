@@ -15,6 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 
 from dsray.compress.export import slim
 from dsray.compress.ranges import Ranges
+from dsray.compress.saturation import saturates
 
 PRODUCTS = ("MatMul", "Gemm")
 
@@ -40,7 +41,7 @@ def quantize(source: Path, target: Path, ranges: Ranges, example: Mapping[str, n
     ranges: of its `activations`. example: graph input -> a few rows. Weights become int8 in [-128, 127] with zero point
     0, one scale per output channel; tables of embeddings int8 with one scale per row. Products of two activations stay
     in floating point, and so does a product whose range is unknown, with int8 weights all the same. Activations are
-    uint8 times int8, which is exact where the machine has VNNI and may saturate on older x86.
+    uint8; where the machine adds uint8 x int8 in 16 bits (`saturates`), weights of products stop at 64.
     """
     model = onnx.load(source)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -93,10 +94,11 @@ def _channels(tensor: onnx.TensorProto, *, transposed: bool) -> list[dict[str, o
     One for each output: the last axis, or the first of transposed weights.
     """
     weights = numpy_helper.to_array(tensor)
+    coarser = np.float32(2 if saturates() else 1)  # 2 * 255 * 64 is the largest sum that 16 bits hold
     if weights.ndim == 1:  # a single output
-        return [{"scale": int8_scales(weights[None], 0).item(), "zero_point": 0}]
+        return [{"scale": (coarser * int8_scales(weights[None], 0)).item(), "zero_point": 0}]
     axis = _outputs(weights, transposed)
-    return [{"axis": axis, "scale": scale, "zero_point": 0} for scale in int8_scales(weights, axis).ravel()]
+    return [{"axis": axis, "scale": coarser * scale, "zero_point": 0} for scale in int8_scales(weights, axis).ravel()]
 
 
 def _outputs(weights: np.ndarray, transposed: bool) -> int:

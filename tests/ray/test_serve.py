@@ -216,7 +216,7 @@ def test_the_printed_line_answers_and_ctrl_c_leaves_nothing(tiny_run):
 
     port = free_port()
     script = (
-        "import sys; from pathlib import Path; from dsray.console import console; from dsray.sections import ServeConfig;"
+        "import sys; from pathlib import Path; from dsray.terminal.console import console; from dsray.serving.config import ServeConfig;"
         "from dsray.runtime.serve import serve_forever;"
         "serve_forever(Path(sys.argv[1]), ServeConfig(port=int(sys.argv[2])), console())"
     )

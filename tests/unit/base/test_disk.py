@@ -165,7 +165,7 @@ def test_a_record_that_cannot_even_be_begun_leaves_nothing(folder):
 FULL_FROM = """
 import resource, sys
 import dsray
-from dsray.watch import RunWatch
+from dsray.runner.watch import RunWatch
 line = RunWatch.line
 def full(self, training, found):
     line(self, training, found)

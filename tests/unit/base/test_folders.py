@@ -35,7 +35,7 @@ def names(path: Path) -> list[str]:
 @pytest.fixture(params=["exchange", "two renames"])
 def way(request, monkeypatch):
     if request.param == "two renames":
-        monkeypatch.setattr(dsray.folders, "exchange", lambda *_: False)
+        monkeypatch.setattr(dsray.base.folders, "exchange", lambda *_: False)
     return request.param
 
 
@@ -81,7 +81,7 @@ def test_doctor_says_how_folders_are_replaced(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     assert _folders() == "replaced in one step"
-    monkeypatch.setattr(dsray.folders, "exchange", lambda *_: False)
+    monkeypatch.setattr(dsray.base.folders, "exchange", lambda *_: False)
     assert _folders().startswith(f"replaced in two renames in {tmp_path}: for a moment there is none")
     assert names(tmp_path) == []
 
@@ -113,7 +113,7 @@ def test_what_made_room_is_removed_once_there_is_a_new_one(tmp_path):
 
 def test_a_reader_that_puts_back_between_two_renames_does_not_stop_the_writer(tmp_path, monkeypatch):
     """The reader gives the old folder its name back at the worst moment."""
-    monkeypatch.setattr(dsray.folders, "exchange", lambda *_: False)
+    monkeypatch.setattr(dsray.base.folders, "exchange", lambda *_: False)
     final, new = folder(tmp_path / "final", "before"), folder(tmp_path / "new", "after")
     rename, calls = Path.rename, []
 
@@ -134,7 +134,7 @@ def test_a_reader_that_puts_back_between_two_renames_does_not_stop_the_writer(tm
 CHILD = """
 import sys, time
 from pathlib import Path
-from dsray.folders import replacing_folder
+from dsray.base.folders import replacing_folder
 with replacing_folder(Path(sys.argv[1])) as new:
     (new / "content").write_text("half")
     print(new.name, flush=True)

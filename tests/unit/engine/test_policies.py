@@ -114,14 +114,14 @@ def test_a_loss_that_falls_stops_no_stage(digits):
 def test_a_stage_ends_with_its_best_weights(digits):
     """They are those of a training that ends where they were found; a rate so high makes later ones worse."""
     watch = {"kind": "plateau", "patience": 9}
-    model, (end,), lines = trained(experiment(40, watch), digits)
+    model, (end,), lines = trained(experiment(40, watch, rate=0.1), digits)
     found = {line["step"]: line["accuracy"] for line in lines if line["kind"] == "validation"}
     best = end["best"]
     assert best["step"] < end["step"] == 40
     assert best["value"] == max(found.values()) > found[40]
     assert best["step"] == min(step for step, accuracy in found.items() if accuracy == best["value"])
 
-    short, _, _ = trained(experiment(best["step"]), digits)
+    short, _, _ = trained(experiment(best["step"], rate=0.1), digits)
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), short.state_dict().values(), strict=True))
     batch = to_batch(digits.take(digits.splits["validation"]), digits.schema)
     assert evaluate(model, [batch]).accuracy == pytest.approx(best["value"])

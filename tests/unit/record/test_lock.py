@@ -22,7 +22,7 @@ from dsray.record.record import Record
 HOLD = """
 import subprocess, sys
 from pathlib import Path
-from dsray.report.record import Record
+from dsray.record.record import Record
 record = Record.open(Path(sys.argv[1]))
 record.hold()
 child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL)

@@ -59,7 +59,7 @@ def test_commit_is_marked_when_tracked_files_differ(tmp_path: Path) -> None:
 
 def test_record_report_and_events_are_written_without_heavy_imports() -> None:
     code = (
-        "import sys, dsray.report.record, dsray.report.manifest, dsray.report.html, dsray.report.tensorboard;"
+        "import sys, dsray.record.record, dsray.record.manifest, dsray.report.html, dsray.record.sinks.tensorboard;"
         "print([m for m in ('ray', 'torch', 'tensorflow', 'matplotlib', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
