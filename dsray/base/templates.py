@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, final
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -18,6 +17,16 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe
 def printable(text: str) -> str:
     """`text` with a replacement for what neither XML nor a page may hold: control characters, lone surrogates."""
     return _FORBIDDEN.sub("\ufffd", text)
+
+
+@final
+class Html(str):
+    """Text that is markup already: templates and drawings take it as it is and escape all other text."""
+
+    __slots__ = ()
+
+    def __html__(self) -> Html:
+        return self
 
 
 @final
@@ -36,21 +45,18 @@ class Templates:
     ) -> None:
         self._room, self._filters, self._tests = room, filters or {}, tests or {}
 
-    def render(self, name: str, /, **context: object) -> Markup:
-        """The template `templates/name` filled in, as text that is markup already."""
+    def render(self, name: str, /, **context: object) -> Html:
+        """The template `templates/name` filled in."""
         from jinja2 import UndefinedError
-        from markupsafe import Markup
 
         try:
-            return Markup(printable(self._environment.get_template(name).render(context)))
+            return Html(printable(self._environment.get_template(name).render(context)))
         except UndefinedError as error:
             raise LookupError(str(error)) from error
 
-    def asset(self, name: str) -> Markup:
+    def asset(self, name: str) -> Html:
         """The text of `assets/name`, to stand in a page as it is."""
-        from markupsafe import Markup
-
-        return Markup((self._room / "assets" / name).read_text(encoding="utf-8"))
+        return Html((self._room / "assets" / name).read_text(encoding="utf-8"))
 
     @cached_property
     def _environment(self) -> Environment:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from dsray.base.templates import Html
 from dsray.record.cautions import is_uneven
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import in_words, own_judgement
@@ -14,11 +14,8 @@ from dsray.record.record import Record
 from dsray.record.words import count, percent, points, seconds, size
 from dsray.report.layout import render
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
-
-def header(record: Record) -> Markup:
+def header(record: Record) -> Html:
     """The head card, after a banner when the run has failed or was interrupted."""
     status = record.status
     return render(

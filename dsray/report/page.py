@@ -5,16 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from dsray.base.templates import Html
 from dsray.report.layout import LAYOUT, render
 from dsray.report.sections.section import Section
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
-
-def page(title: str, head: Markup, sections: Sequence[Section], foot: str) -> str:
+def page(title: str, head: Html, sections: Sequence[Section], foot: str) -> str:
     """A whole HTML document: header, navigation, one card per section; it allows the script of this digest only."""
     script = LAYOUT.asset("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

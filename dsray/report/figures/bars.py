@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dsray.base.templates import Html
 from dsray.report.figures.frame import WIDTH, figure, rect, shorten, svg, text
-from dsray.report.figures.markup import Html, el
+from dsray.report.figures.markup import el
 
 _ROW, _GAP = 26, 10
 _CHARACTER = 7.2

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dsray.base.templates import Html
 from dsray.report.figures.frame import WIDTH, figure, line, shorten, svg, text
-from dsray.report.figures.markup import Html, el
+from dsray.report.figures.markup import el
 from dsray.report.figures.scale import Format, Scale, percent_of, span, ticks
 
 _ROW = 26

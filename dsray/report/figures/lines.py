@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from dsray.base.templates import Html
 from dsray.report.figures.frame import WIDTH, figure, line, rect, svg, text
-from dsray.report.figures.markup import Html, coordinate, el
+from dsray.report.figures.markup import coordinate, el
 from dsray.report.figures.scale import Format, Scale, plain, span, ticks
 
 _MOST_POINTS = 240

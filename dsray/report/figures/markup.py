@@ -5,18 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from dsray.base.templates import printable
+from dsray.base.templates import Html, printable
 
 Attribute = str | float | int | None
-
-
-class Html(str):
-    """Text that is markup already; templates take it as it is."""
-
-    __slots__ = ()
-
-    def __html__(self) -> Html:
-        return self
 
 
 Child = str | int | float | None | Iterable["Child"]

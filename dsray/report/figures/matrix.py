@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dsray.base.templates import Html
 from dsray.report.figures.frame import WIDTH, figure, rect, shorten, svg, text
-from dsray.report.figures.markup import Html, el, join
+from dsray.report.figures.markup import el, join
 
 _WIDE = 900
 _MOST_WRITTEN = 24

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dsray.base.templates import Html
 from dsray.record.words import count, percent
 from dsray.report.figures.frame import WIDTH, figure, line, rect, svg, text
-from dsray.report.figures.markup import Html, el
+from dsray.report.figures.markup import el
 from dsray.report.figures.scale import Scale
 
 _TOP, _SQUARE, _ROWS = 22, 236, 46

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from dsray.base.templates import Html
 from dsray.record.record import Record
 from dsray.record.words import count, plain_name
 from dsray.report.comparison import Cell, Comparison, written
 from dsray.report.curves import STEP, curve
 from dsray.report.figures import Axis, Interval, Series, interval_chart, line_chart
-from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
 from dsray.report.layout import render
 from dsray.report.sections.section import Section, side_by_side
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
 _SHARES = ("test_accuracy", "robust_accuracy", "int8_accuracy", "test_accuracy_undefended", "skip_rate")
 
 
-def heading(comparison: Comparison) -> Markup:
+def heading(comparison: Comparison) -> Html:
     """The head card: the groups with their colours and runs."""
     runs = sum(len(group.records) for group in comparison.groups)
     return render(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dsray.base.templates import Html
 from dsray.record.int8 import COMPARED, change, said
 from dsray.record.record import Record
 from dsray.record.words import count, milliseconds, number, percent, size
 from dsray.report.figures import Bar, bar_chart
-from dsray.report.figures.markup import Html
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
 

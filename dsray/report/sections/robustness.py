@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dsray.base.templates import Html
 from dsray.record.cautions import of_judgement
 from dsray.record.record import Record
 from dsray.record.words import count, percent, points, sentence
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
-from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
 from dsray.report.layout import render
 from dsray.report.sections.section import Section

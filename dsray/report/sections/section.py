@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from dsray.report.figures.markup import Html
+from dsray.base.templates import Html
 from dsray.report.layout import render
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 
 @dataclass(frozen=True)
@@ -18,10 +14,10 @@ class Section:
 
     key: str
     title: str
-    body: Markup
+    body: Html
     lead: str = ""
 
 
-def side_by_side(*figures: Html | None) -> Markup:
+def side_by_side(*figures: Html | None) -> Html:
     """The content of a section that holds figures alone; those that are None are left out."""
     return render("figures.html", figures=figures)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dsray.base.templates import Html
 from dsray.record.endings import ending
 from dsray.record.record import Record
 from dsray.record.words import count, sentence
 from dsray.report.curves import STEP, History, curve, names, stages
 from dsray.report.figures import Axis, Series, line_chart
-from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
 from dsray.report.sections.section import Section, side_by_side
 

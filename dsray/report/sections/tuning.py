@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dsray.base.templates import Html
 from dsray.record.record import Record
 from dsray.record.words import count, percent, plain_name, points
 from dsray.report.curves import STEP
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
-from dsray.report.figures.markup import Html
 from dsray.report.figures.scale import percent_of
 from dsray.report.sections.section import Section, side_by_side
 

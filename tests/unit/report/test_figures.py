@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from dsray.base.templates import Html
 from dsray.report.figures import (
     Axis,
     Band,
@@ -23,7 +24,7 @@ from dsray.report.figures import (
     reliability_diagram,
 )
 from dsray.report.figures.lines import thin
-from dsray.report.figures.markup import Html, el, escape
+from dsray.report.figures.markup import el, escape
 from dsray.report.figures.scale import ticks
 
 HOSTILE = '</svg><script>alert("x")</script>&\x00\ud800'
