@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,12 @@ def test_jinja_is_loaded_with_the_first_page() -> None:
     code = "import dsray.report.html, dsray.report.compare, dsray.serving.docs, sys; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_wheel_carries_every_file_of_the_package() -> None:
+    root = Path(__file__).parents[3]
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    carried = {path for pattern in settings["dsray"] for path in (root / "dsray").glob(pattern)}
+    found = {path for path in (root / "dsray").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert len(found) >= 20
+    assert found == carried
