@@ -164,7 +164,8 @@ def _rows_in_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def members(union: Any) -> one_of:
-    return next(word for word in get_args(union) if isinstance(word, one_of))
+    """What stands inside of the annotation, or is itself what annotations are made of."""
+    return next(word for word in (union, *get_args(union)) if isinstance(word, one_of))
 
 
 def unions_of_dsray() -> dict[str, one_of]:
