@@ -3,12 +3,13 @@
 from dsray.engine.compile import compile_stages, undefended
 from dsray.engine.config import AdversarialConfig, AdversarialStage, JudgeConfig, TrainConfig
 from dsray.engine.evaluate import Evaluation, evaluate
+from dsray.engine.history import HistoryFile, rewind_history
 from dsray.engine.loop import Cadence, fit
 from dsray.engine.regimes import ContinualConfig, FinetuneConfig
 from dsray.engine.rows import Replay, RowFilter
 from dsray.engine.stage import Perturb, Stage
 from dsray.engine.state import TrainState
-from dsray.engine.worker import HistoryFile, LocalWorker, Worker, rewind_history
+from dsray.engine.worker import LocalWorker, Worker
 
 __all__ = [
     "AdversarialConfig",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from dsray.base import Config
-from dsray.engine.rows import Replay, RowFilter
+from dsray.engine.rows import Replay, RowChoice, RowFilter
 from dsray.engine.terms import EwcConfig
 from dsray.optim import FisherKind, Pattern
 
@@ -18,7 +18,7 @@ class FinetuneConfig(Config):
     )
 
 
-class Task(RowFilter):
+class Task(RowChoice):
     """One task of a sequence: the rows it brings."""
 
     name: str = Field(pattern=r"^[\w-]+$", description="name of the task")

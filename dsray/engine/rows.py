@@ -9,18 +9,22 @@ from dsray.base import Config, RequestError, nearest
 from dsray.data import Prepared
 
 
-class RowFilter(Config):
-    """A part of the rows; everything when empty."""
+class RowChoice(Config):
+    """Base of sections that name rows."""
 
     classes: tuple[str, ...] = Field((), description="only rows of these classes")
     column: str | None = Field(None, description="only rows whose value in this shown column is in `values`")
     values: tuple[str, ...] = Field((), description="values of `column`, as text")
 
     @model_validator(mode="after")
-    def _column_has_values(self) -> RowFilter:
+    def _column_has_values(self) -> RowChoice:
         if (self.column is None) != (not self.values):
             raise ValueError("column and values belong together")
         return self
+
+
+class RowFilter(RowChoice):
+    """A part of the rows; everything when empty."""
 
     def select(self, data: Prepared, split: str, field: str = "rows") -> np.ndarray:
         """Row ids of `split` that pass, ascending; none is a RequestError naming `field`."""

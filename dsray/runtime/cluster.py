@@ -26,8 +26,10 @@ from dsray.record.lock import is_held
 from dsray.runner.place import Watch, trainings
 from dsray.runner.training import TrainingFiles, resume_history
 from dsray.runtime.data import augmented, idle_cpus, prepare
+from dsray.runtime.gpus import gpus_of_cluster, uses_gpu
 from dsray.runtime.quiet import train_environment
-from dsray.runtime.train import LEAVE_S, gpus_of_cluster, train_twin, train_with_ray, uses_gpu
+from dsray.runtime.train import train_twin, train_with_ray
+from dsray.runtime.worker import LEAVE_S
 from dsray.serving.config import ServeConfig
 
 Item = TypeVar("Item")

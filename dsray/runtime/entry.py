@@ -7,6 +7,6 @@ from typing import Any
 
 def train_worker(config: dict[str, Any]) -> None:
     """config: `experiment` (resolved tree), `data` (list of one reference), `folder`."""
-    from dsray.runtime.train import run_worker
+    from dsray.runtime.worker import run_worker
 
     run_worker(config)

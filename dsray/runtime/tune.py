@@ -17,8 +17,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from dsray.base import RequestError, RunFailure
+from dsray.runtime.gpus import uses_gpu
 from dsray.runtime.session import Session
-from dsray.runtime.train import uses_gpu
 from dsray.sweep.drawing import objective_of
 from dsray.sweep.study import DEFAULT, Study
 from dsray.sweep.table import SweepTable

@@ -43,7 +43,7 @@ def expected(digits, draws):
 @pytest.mark.parametrize("first", [0, 61], ids=["from the start", "from the middle of an epoch"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_global_batches(reference, draws, expected, workers, first):
-    from dsray.runtime.train import RayWorker
+    from dsray.runtime.worker import RayWorker
 
     shares = [
         list(RayWorker(reference, EXPERIMENT, reports=False, rank=rank, size=workers).batches(draws, first, STEPS))
@@ -62,7 +62,7 @@ def test_global_batches(reference, draws, expected, workers, first):
 
 def test_a_failing_operation_is_told_where_the_batches_are_taken(reference, draws, monkeypatch):
     """Ray Data starts in a thread of its own; what happens there must not end in a wait without end."""
-    import dsray.runtime.train as module
+    import dsray.runtime.worker as module
 
     def broken(*_):
         raise OSError("the disk is full")

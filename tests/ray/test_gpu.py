@@ -20,7 +20,7 @@ def cluster(monkeypatch, gpus: int, *, usable: bool) -> None:
     """A cluster of `gpus`, which the torch that is installed there can use or not."""
     monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 8.0, "GPU": float(gpus)})
     monkeypatch.setattr("ray.nodes", lambda: [{"NodeID": "a", "Alive": True, "Resources": {"GPU": float(gpus)}}])
-    monkeypatch.setattr("dsray.runtime.train._torch_uses_them", lambda nodes: usable)
+    monkeypatch.setattr("dsray.runtime.gpus._torch_uses_them", lambda nodes: usable)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def cluster(monkeypatch, gpus: int, *, usable: bool) -> None:
     ],
 )
 def test_a_gpu_for_each_worker_or_for_none(ray_session, monkeypatch, device, workers, gpus, usable, expected):
-    from dsray.runtime.train import uses_gpu
+    from dsray.runtime.gpus import uses_gpu
 
     cluster(monkeypatch, gpus, usable=usable)
     assert uses_gpu(ParallelConfig(device=device, workers=workers)) is expected
@@ -42,7 +42,7 @@ def test_a_gpu_for_each_worker_or_for_none(ray_session, monkeypatch, device, wor
 
 @pytest.mark.parametrize(("gpus", "usable", "there"), [(1, True, 1), (4, False, 0)])
 def test_gpus_that_are_asked_for_and_not_there(ray_session, monkeypatch, gpus, usable, there):
-    from dsray.runtime.train import uses_gpu
+    from dsray.runtime.gpus import uses_gpu
 
     cluster(monkeypatch, gpus, usable=usable)
     with pytest.raises(RequestError, match=f"cuda needs 2 GPUs that torch can use; the cluster has {there};"):

@@ -134,6 +134,45 @@ def test_functions_stay_small():
     assert long == []
 
 
+def concrete_bases(trees: list[ast.AST]) -> list[str]:
+    """`Child <- Base` for classes of these files whose base, one of theirs too, is made somewhere: called, or read.
+
+    Exceptions are told apart by inheritance, and are left out.
+    """
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    classes = {node.name: [named(base) for base in node.bases] for node in nodes if isinstance(node, ast.ClassDef)}
+    calls = [node.func for node in nodes if isinstance(node, ast.Call)]
+    made = {named(call) for call in calls}
+    made |= {named(c.value) for c in calls if isinstance(c, ast.Attribute) and c.attr.startswith(("model_", "parse"))}
+
+    def raised(name: str) -> bool:
+        return name in ("Exception", "BaseException") or any(raised(base) for base in classes.get(name, ()))
+
+    return sorted(
+        f"{child} <- {base}"
+        for child, bases in classes.items()
+        for base in bases
+        if base in classes and base in made and not raised(base)
+    )
+
+
+def named(node: ast.expr) -> str:
+    """The last word of a class as it is written: `Base` of `module.Base[T]`."""
+    return ast.unparse(node).split("[")[0].split(".")[-1]
+
+
+def test_a_class_is_abstract_or_final():
+    """What is inherited from has no instances of its own, so that nobody overrides what somebody runs."""
+    assert concrete_bases([ast.parse(path.read_text()) for path in FILES]) == []
+
+
+@pytest.mark.parametrize("made", ["Base()", "module.Base(1)", "Base.model_validate({})", "x: Base = Base[int]()"])
+def test_the_guard_sees_a_base_that_is_made(made: str):
+    files = ["class Base:\n    pass", f"from a import Base\nclass Child(Base[int]):\n    pass\n{made}"]
+    assert concrete_bases([ast.parse(code) for code in files]) == ["Child <- Base"]
+    assert concrete_bases([ast.parse(code.replace(made, "Child()")) for code in files]) == []
+
+
 def python(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import final
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from dsray.base.batch import Batch
+from dsray.base.protocols import Output
 from dsray.engine.context import Context
+from dsray.engine.executions import local
 from dsray.engine.executions.execution import Precision, WeightedTerm
-from dsray.engine.executions.single import SingleProcess
+from dsray.engine.state import TrainState
 
 
-class DataParallel(SingleProcess):
+@final
+class DataParallel:
     """Sums gradients over `group` after the backward pass.
 
     Losses are already divided by the rows of the *global* batch, so the sum is exact even when workers hold unequal
@@ -21,18 +26,33 @@ class DataParallel(SingleProcess):
     """
 
     def __init__(self, model: nn.Module, precision: Precision = "fp32", group: dist.ProcessGroup | None = None):
-        super().__init__(model, precision)
-        self.group = group
+        self.model, self.precision, self.group = model, precision, group
+        self.device = next(model.parameters()).device
         for tensor in (*model.parameters(), *model.buffers()):
             dist.broadcast(tensor.detach(), src=0, group=group)
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
-        parts = super().forward_backward(context, terms, rows)
+        parts = local.forward_backward(context, terms, rows, self.precision, self.device)
         sum_gradients(self.model.parameters(), self.group)
         return parts
 
+    def clip(self, max_norm: float | None) -> float:
+        return local.clip(self.model.parameters(), max_norm)
+
+    def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        local.optimizer_step(optimizer)
+
+    def expert_load(self, context: Context) -> Tensor:
+        return self.reduce(context.expert_load())
+
     def reduce(self, values: Tensor) -> Tensor:
         return summed(values, self.device, self.group)
+
+    def gather(self, state: TrainState) -> None:
+        pass
+
+    def predict(self, batch: Batch) -> Output:
+        return local.predict(self.model, batch, self.precision, self.device)
 
 
 def summed(values: Tensor, device: torch.device, group: dist.ProcessGroup | None) -> Tensor:

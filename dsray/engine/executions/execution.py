@@ -25,7 +25,10 @@ WeightedTerm = tuple[str, Schedule, Term]
 class Execution(Protocol):
     """One way to run a step on the devices of this worker."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """The model that contexts run."""
+        ...
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
         """Add the gradients of sum(loss per row) / rows, over all workers; returns each term's part of that mean.

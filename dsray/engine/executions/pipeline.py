@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from dsray.base import RequestError
+from dsray.base.batch import Batch
 from dsray.base.protocols import Output
 from dsray.engine.context import Context
+from dsray.engine.executions import local
 from dsray.engine.executions.data_parallel import sum_gradients, summed
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
-from dsray.engine.executions.single import SingleProcess
 from dsray.engine.state import TrainState
 from dsray.models import Piece, RoutedModel, piece_of
 from dsray.optim import load_named_state, named_state
 
 
-class Pipeline(SingleProcess):
+@final
+class Pipeline:
     """One process of a pipeline of `pieces`, which may stand beside others that hold other rows.
 
     Each process keeps the weights of the whole model, but gradients, optimiser state and activations only of its own
@@ -39,8 +41,9 @@ class Pipeline(SingleProcess):
         along: dist.ProcessGroup | None = None,
         across: dist.ProcessGroup | None = None,
     ):
-        super().__init__(model, precision)
-        self.routed, self.microbatches, self.along, self.across = model, microbatches, along, across
+        self.model, self.precision, self.microbatches = model, precision, microbatches
+        self.device = next(model.parameters()).device
+        self.along, self.across = along, across
         self.index, self.pieces = dist.get_rank(along), dist.get_world_size(along)
         self.piece = Piece(model, self.index, self.pieces)
         blocks = len(model.trunk.blocks)
@@ -76,7 +79,7 @@ class Pipeline(SingleProcess):
         return {name: parts[i] for i, (name, _, _) in enumerate(terms)}
 
     def expert_load(self, context: Context) -> Tensor:
-        trunk = self.routed.trunk
+        trunk = self.model.trunk
         load = torch.stack([trunk.no_load(self.device)] * len(trunk.blocks))
         for of_microbatch in self.piece.loads[-self.microbatches :]:
             for block, counts in zip(self.piece.blocks, of_microbatch, strict=True):
@@ -94,6 +97,9 @@ class Pipeline(SingleProcess):
             torch._foreach_mul_(grads, max_norm / (norm + 1e-6))
         return norm
 
+    def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        local.optimizer_step(optimizer)
+
     def reduce(self, values: Tensor) -> Tensor:
         return values if self.across is None else summed(values, self.device, self.across)
 
@@ -110,6 +116,9 @@ class Pipeline(SingleProcess):
         for i, theirs in enumerate(everyones):
             if i != self.index:
                 load_named_state(state.optimizer, theirs)
+
+    def predict(self, batch: Batch) -> Output:
+        return local.predict(self.model, batch, self.precision, self.device)
 
     def _scheduled(self, context: Context) -> Any:
         """The schedule for these shapes and trainable parameters; torch learns both once, at the first batch."""
@@ -129,7 +138,7 @@ class Pipeline(SingleProcess):
         assert self._context is not None
         exits = output if isinstance(output, tuple) else (output,)
         batch = self._context.batch.select(index)
-        ran = torch.full((len(batch),), len(self.routed.trunk.blocks), device=self.device)
+        ran = torch.full((len(batch),), len(self.model.trunk.blocks), device=self.device)
         clean = Output(exits[-1], exits, ran, torch.empty(0))
         whole = self._context
         context = Context(whole.model, batch, whole.step, clean=clean)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +11,12 @@ from torch import Tensor, nn
 from dsray.base.batch import Batch
 from dsray.base.protocols import Output
 from dsray.engine.context import Context
-from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
+from dsray.engine.executions import local
+from dsray.engine.executions.execution import Precision, WeightedTerm
 from dsray.engine.state import TrainState
 
 
+@final
 class SingleProcess:
     """The plain way: forward, backward, clip, step."""
 
@@ -22,29 +25,22 @@ class SingleProcess:
         self.device = next(model.parameters()).device
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
-        with autocast(self.precision, self.device):
-            loss, parts = loss_of(context, terms, rows)
-        loss.backward()
-        return parts
+        return local.forward_backward(context, terms, rows, self.precision, self.device)
 
     def clip(self, max_norm: float | None) -> float:
-        limit = float("inf") if max_norm is None else max_norm
-        return float(nn.utils.clip_grad_norm_(self.model.parameters(), limit))
+        return local.clip(self.model.parameters(), max_norm)
 
     def optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        local.optimizer_step(optimizer)
 
     def expert_load(self, context: Context) -> Tensor:
-        return self.reduce(context.expert_load())
-
-    def gather(self, state: TrainState) -> None:
-        pass
+        return context.expert_load()
 
     def reduce(self, values: Tensor) -> Tensor:
         return values
 
-    @torch.no_grad()
+    def gather(self, state: TrainState) -> None:
+        pass
+
     def predict(self, batch: Batch) -> Output:
-        with autocast(self.precision, self.device):
-            return self.model(batch.inputs, batch.present)
+        return local.predict(self.model, batch, self.precision, self.device)

@@ -1,0 +1,42 @@
+"""The parts of a step that a process does by itself, whatever other processes do: every execution is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dsray.base.batch import Batch
+from dsray.base.protocols import Output
+from dsray.engine.context import Context
+from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
+
+
+def forward_backward(
+    context: Context, terms: Sequence[WeightedTerm], rows: int, precision: Precision, device: torch.device
+) -> dict[str, Tensor]:
+    """Add the gradients of this process's rows; returns each term's part of the mean over the `rows` of all."""
+    with autocast(precision, device):
+        loss, parts = loss_of(context, terms, rows)
+    loss.backward()
+    return parts
+
+
+def clip(parameters: Iterable[nn.Parameter], max_norm: float | None) -> float:
+    """Scale the gradients, which are whole here, to a norm of at most `max_norm`; returns the norm before."""
+    limit = float("inf") if max_norm is None else max_norm
+    return float(nn.utils.clip_grad_norm_(parameters, limit))
+
+
+def optimizer_step(optimizer: torch.optim.Optimizer) -> None:
+    """Update the parameters and clear the gradients."""
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+@torch.no_grad()
+def predict(model: nn.Module, batch: Batch, precision: Precision, device: torch.device) -> Output:
+    """The answers of the whole model, in the mode that it is in."""
+    with autocast(precision, device):
+        return model(batch.inputs, batch.present)
