@@ -2,10 +2,11 @@
 
 from dsray.engine.compile import compile_stages, undefended
 from dsray.engine.config import AdversarialConfig, AdversarialStage, JudgeConfig, TrainConfig
+from dsray.engine.continual import ContinualConfig
 from dsray.engine.evaluate import Evaluation, evaluate
+from dsray.engine.finetune import FinetuneConfig
 from dsray.engine.history import HistoryFile, rewind_history
 from dsray.engine.loop import Cadence, fit
-from dsray.engine.regimes import ContinualConfig, FinetuneConfig
 from dsray.engine.rows import Replay, RowFilter
 from dsray.engine.stage import Perturb, Stage
 from dsray.engine.state import TrainState

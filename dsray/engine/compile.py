@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from dsray.engine.actions import ActionConfig, ConsolidateConfig, MeasureTasksConfig, RememberConfig
 from dsray.engine.config import AdversarialConfig, AdversarialStage, TrainConfig
-from dsray.engine.regimes import ContinualConfig, FinetuneConfig
+from dsray.engine.continual import ContinualConfig
+from dsray.engine.finetune import FinetuneConfig
 from dsray.engine.rows import RowFilter
 from dsray.engine.stage import Stage
 from dsray.engine.terms import TermConfig
@@ -40,6 +41,7 @@ def compile_stages(
     if continual:
         tasks = [_Task(task.name, task.filter(), i) for i, task in enumerate(continual.tasks)]
     phases = unfreezing_phases(finetune.unfreeze) if finetune else [("*",)]
+    # a regime is how rows are taught: clean (None), or as one of the adversarial stages says
     regimes: list[AdversarialStage | None] = [None, *(adversarial.stages if adversarial else ())]
     stages = []
     for task in tasks:

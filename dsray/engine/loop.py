@@ -13,7 +13,7 @@ from dsray.base import RunFailure
 from dsray.data import Draws
 from dsray.engine.actions import ActionConfig, Border
 from dsray.engine.executions import Execution
-from dsray.engine.regime import ReadyStage
+from dsray.engine.ready import ReadyStage
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
 from dsray.engine.validate import validation_line
@@ -67,9 +67,9 @@ class _Loop:
         rows = stage.rows.select(self.worker.data, "train", stage.name)
         if state.step == 0:
             self._border(stage, "begin", stage.on_enter, rows)
-        regime = ReadyStage(stage, state, self.seed, self.worker.rank, self.worker.size)
+        ready = ReadyStage(stage, state, self.seed, self.worker.rank, self.worker.size)
         draws = self._draws(stage, rows)
-        reason = self._steps(stage, regime, draws)
+        reason = self._steps(stage, ready, draws)
         if reason is None:
             self._checkpoint(stage)
             return False
@@ -86,12 +86,12 @@ class _Loop:
         memory = self.state.memory.rows if stage.replay else self.state.memory.rows[:0]
         return Draws(self.seed, stage.name, rows, stage.batch, memory, replayed)
 
-    def _steps(self, stage: Stage, regime: ReadyStage, draws: Draws) -> str | None:
+    def _steps(self, stage: Stage, ready: ReadyStage, draws: Draws) -> str | None:
         """Train to the end of the stage; returns why it ended, None when asked to stop in the middle."""
         state, worker = self.state, self.worker
         for batch in worker.batches(draws, state.step, stage.steps):
-            self._step(stage, regime, batch)
-            reason = self._validate(stage, regime)
+            self._step(stage, ready, batch)
+            reason = self._validate(stage, ready)
             if reason or state.step >= stage.steps:
                 return reason or "steps done"
             if worker.stop_requested():
@@ -100,21 +100,21 @@ class _Loop:
                 self._checkpoint(stage)
         return "steps done"
 
-    def _step(self, stage: Stage, regime: ReadyStage, batch) -> None:  # type: ignore[no-untyped-def]
+    def _step(self, stage: Stage, ready: ReadyStage, batch) -> None:  # type: ignore[no-untyped-def]
         state, execution = self.state, self.execution
         assert state.optimizer is not None
-        regime.training_mode(state.model)
-        rate = regime.rate(state.step)
+        ready.training_mode(state.model)
+        rate = ready.rate(state.step)
         set_rate(state.optimizer, rate)
-        context = regime.context(state, batch, execution.model)
-        parts = execution.forward_backward(context, regime.terms, stage.batch)
+        context = ready.context(state, batch, execution.model)
+        parts = execution.forward_backward(context, ready.terms, stage.batch)
         norm = execution.clip(self.clip)
         if not math.isfinite(norm):
             where = f"step {state.step + 1} of stage {stage.name}"
             raise RunFailure(f"training diverged at {where} (gradient norm {norm}); use lower train.rates")
         execution.optimizer_step(state.optimizer)
         state.model.balance(execution.expert_load(context))  # type: ignore[operator]
-        epsilon = regime.epsilon(state.step) if regime.epsilon else None
+        epsilon = ready.epsilon(state.step) if ready.epsilon else None
         if epsilon is not None:
             state.add_radius(epsilon)
         state.step, state.global_step = state.step + 1, state.global_step + 1
@@ -128,7 +128,7 @@ class _Loop:
                     line[f"rate/x{group['scale']:g}"] = group["lr"]
             self.worker.report(line)
 
-    def _validate(self, stage: Stage, regime: ReadyStage) -> str | None:
+    def _validate(self, stage: Stage, ready: ReadyStage) -> str | None:
         state = self.state
         if not (_due(state.global_step, self.cadence.validate) or state.step == stage.steps):
             return None
@@ -136,7 +136,7 @@ class _Loop:
         line = validation_line(state.model, self.worker, self.execution)
         state.history.append({k: v for k, v in line.items() if isinstance(v, float)})
         self.worker.report(self._line("validation", stage) | line)
-        decisions = [policy(state.history) for policy in regime.policies]
+        decisions = [policy(state.history) for policy in ready.policies]
         for decision in decisions:
             if decision.best_by and not stage.perturb:  # clean figures would choose the weights before the attack
                 state.keep_best(decision.best_by)

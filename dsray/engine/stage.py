@@ -28,9 +28,9 @@ class Perturb(Config):
 
 
 class Stage(Config):
-    """One stretch of training under one regime."""
+    """One stretch of training, in which rows, attack, losses and rates are set once."""
 
-    name: str = Field(description='path of the regime, e.g. "task2/unfreeze1/pgd"')
+    name: str = Field(description='task, unfreezing and regime as a path, e.g. "task2/unfreeze1/pgd"')
     steps: int = Field(ge=1)
     batch: int = Field(ge=1, description="rows of a global batch")
     rows: RowFilter = RowFilter()

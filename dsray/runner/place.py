@@ -15,7 +15,8 @@ from dsray.data.schema import Schema
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
 from dsray.parallel.config import ParallelConfig
-from dsray.runner.training import TrainingFiles, resume_history, train
+from dsray.runner.files import TrainingFiles, resume_history
+from dsray.runner.training import train
 from dsray.serving.config import ServeConfig
 
 Item = TypeVar("Item")

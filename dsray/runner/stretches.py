@@ -9,7 +9,7 @@ from dsray.base import RequestError
 from dsray.base.kinds import untrusted
 from dsray.experiment import Experiment
 from dsray.record import Record
-from dsray.runner.training import TrainingFiles, reached
+from dsray.runner.files import TrainingFiles, reached
 
 
 def stretch(experiment: Experiment, from_step: int = 0) -> dict[str, Any]:

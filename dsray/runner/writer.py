@@ -13,7 +13,7 @@ from dsray.base import RequestError, RunFailure, interruption
 from dsray.base.disk import REMEDIES, in_words, refusal
 from dsray.record import Record
 from dsray.report.html import write_report
-from dsray.runner.training import TrainingFiles, reached
+from dsray.runner.files import TrainingFiles, reached
 
 STEPS = ("train", "evaluate", "attack", "compress", "answer")
 """In the order in which a run does them."""

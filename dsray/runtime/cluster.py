@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,15 +15,15 @@ import ray
 import torch
 
 from dsray.base import RequestError, interruption
-from dsray.base.lines import LineReader
 from dsray.data import DataConfig, Draws, Prepared
 from dsray.data.schema import Schema
 from dsray.experiment import Experiment
 from dsray.parallel.config import ParallelConfig
 from dsray.record.lock import is_held
+from dsray.runner.files import TrainingFiles, resume_history
 from dsray.runner.place import Watch, trainings
-from dsray.runner.training import TrainingFiles, resume_history
 from dsray.runtime.data import augmented, idle_cpus, prepare
+from dsray.runtime.follower import Follower
 from dsray.runtime.gpus import gpus_of_cluster, uses_gpu
 from dsray.runtime.quiet import train_environment
 from dsray.runtime.train import train_twin, train_with_ray
@@ -35,8 +33,6 @@ from dsray.serving.config import ServeConfig
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 POLL_S = 0.05
-Found = tuple[int, dict[str, Any] | None]
-"""The hash of a line of a history, and its content; None for a damaged one."""
 
 
 class RayCluster:
@@ -178,57 +174,3 @@ def _await_the_last(files: TrainingFiles) -> None:
                 f"record: a worker of an earlier run still trains in {files.folder}; end it (ray stop), and try again"
             )
         time.sleep(POLL_S)
-
-
-class Follower:
-    """Hands on each sound line that is appended to a history, once, also when a resumed worker cuts the file.
-
-    What the file holds at the beginning was handed on before. stepped: whether a step has been handed on.
-    """
-
-    def __init__(self, files: TrainingFiles, watch: Watch):
-        self.path, self.training, self.watch = files.history, files.training, watch
-        self.inode, self.position = 0, 0
-        self.reader = LineReader()
-        self.handed: set[int] = set()
-        self.stepped = False
-        found, _ = self._appended()
-        self.handed.update(number for number, _ in found)
-        watch.begin(self.training, _reached(found))
-
-    def poll(self) -> None:
-        """Hand on what has come since the last call."""
-        found, cut = self._appended()
-        if cut:
-            self.watch.begin(self.training, _reached(takewhile(lambda pair: pair[0] in self.handed, found)))
-        for number, line in found:
-            if number in self.handed:
-                continue
-            self.handed.add(number)
-            if line is not None:
-                self.stepped = self.stepped or line.get("kind") == "step"
-                self.watch.line(self.training, line)
-
-    def _appended(self) -> tuple[list[Found], bool]:
-        """The lines after those read before; or all, and True, where the file was cut or is another one by now."""
-        try:
-            with self.path.open("rb") as file:
-                opened = os.fstat(file.fileno())  # not of the path, which may name a newer file by now
-                cut = self.inode != 0 and (opened.st_ino != self.inode or opened.st_size < self.position)
-                if cut:
-                    self.position, self.reader = 0, LineReader()
-                self.inode = opened.st_ino
-                file.seek(self.position)
-                whole, newline, _ = file.read().rpartition(b"\n")
-        except FileNotFoundError:
-            return [], False
-        if not newline:
-            return [], cut
-        self.position += len(whole) + 1
-        return [(hash(text), self.reader(text)) for text in whole.split(b"\n")], cut
-
-
-def _reached(lines: Iterable[Found]) -> int:
-    """The step that sound lines have come to."""
-    steps = [line["step"] for _, line in lines if line is not None and isinstance(line.get("step"), int)]
-    return steps[-1] if steps else 0

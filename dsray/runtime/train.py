@@ -18,7 +18,8 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from dsray.base import RequestError, RunFailure
 from dsray.base.disk import refusal
 from dsray.experiment import Experiment
-from dsray.runner.training import TrainingFiles, resume_history, train
+from dsray.runner.files import TrainingFiles, resume_history
+from dsray.runner.training import train
 from dsray.runtime.entry import train_worker
 from dsray.runtime.gpus import uses_gpu
 from dsray.runtime.worker import RayWorker, alone

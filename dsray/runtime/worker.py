@@ -21,7 +21,8 @@ from dsray.data import Draws, to_batch
 from dsray.engine import LocalWorker, TrainState
 from dsray.experiment import Experiment
 from dsray.record.lock import Holder, Lock
-from dsray.runner.training import TrainingFiles, resume_history, train
+from dsray.runner.files import TrainingFiles, resume_history
+from dsray.runner.training import train
 from dsray.runtime.data import augmented, idle_cpus
 
 LEAD_STEPS = 32

@@ -12,7 +12,8 @@ from dsray.engine.checkpoint import latest_checkpoint, load_checkpoint
 from dsray.data import prepare
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
-from dsray.runner.training import TrainingFiles, resume_history, train
+from dsray.runner.files import TrainingFiles, resume_history
+from dsray.runner.training import train
 
 pytestmark = pytest.mark.dist
 BATCH = 31  # two workers hold unequal shares

@@ -17,7 +17,8 @@ from dsray.engine.executions import Pipeline, SingleProcess
 from dsray.engine.terms import TaskConfig
 from dsray.experiment import Experiment
 from dsray.models import Piece, load_model, piece_of
-from dsray.runner.training import TrainingFiles, new_model, train
+from dsray.runner.files import TrainingFiles
+from dsray.runner.training import new_model, train
 
 pytestmark = pytest.mark.dist
 ROWS = 32

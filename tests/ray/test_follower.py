@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dsray.runner.training import TrainingFiles
+from dsray.runner.files import TrainingFiles
 
 pytestmark = pytest.mark.ray
 
@@ -38,7 +38,7 @@ def replace(path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("kept", [0, 3, 9], ids="keeps {}".format)
 def test_a_file_that_is_cut_while_it_is_opened(tmp_path, monkeypatch, kept):
-    from dsray.runtime.cluster import Follower
+    from dsray.runtime.follower import Follower
 
     files, watch = TrainingFiles(tmp_path), Seen()
     path = files.history
@@ -64,7 +64,7 @@ def test_a_file_that_is_cut_while_it_is_opened(tmp_path, monkeypatch, kept):
 
 
 def test_what_an_earlier_stretch_has_shown_is_not_handed_on_again(tmp_path):
-    from dsray.runtime.cluster import Follower
+    from dsray.runtime.follower import Follower
 
     files, watch = TrainingFiles(tmp_path, "-undefended"), Seen()
     files.history.write_text(lines(0, 10))

@@ -16,7 +16,8 @@ from dsray.engine import LocalWorker
 from dsray.engine.checkpoint import checkpoints, latest_checkpoint, load_checkpoint
 from dsray.engine.executions import DataParallel, Pipeline
 from dsray.experiment import Experiment
-from dsray.runner.training import TrainingFiles, train
+from dsray.runner.files import TrainingFiles
+from dsray.runner.training import train
 
 ATTACK = {"epochs": 1, "share": 0.5, "epsilon": {"kind": "constant", "value": 0.1}}
 EXPERIMENT = {

@@ -14,9 +14,10 @@ from dsray.base import RequestError
 from dsray.data import Draws, to_batch
 from dsray.engine import LocalWorker, TrainState
 from dsray.engine.checkpoint import checkpoints, latest_checkpoint
-from dsray.engine.regime import ReadyStage
+from dsray.engine.ready import ReadyStage
 from dsray.experiment import Experiment
-from dsray.runner.training import TrainingFiles, resume_history, train
+from dsray.runner.files import TrainingFiles, resume_history
+from dsray.runner.training import train
 
 BASE = {
     "data": {"source": "digits"},
@@ -246,8 +247,8 @@ def test_replayed_rows_are_attacked_in_the_same_share_as_new_ones(digits, batch,
     assert replayed.sum() == second.replay.rows(batch)
     found = []
     for rank in range(size):
-        regime = ReadyStage(second, state, 0, rank, size)
-        found += replayed[rank::size][regime.attacked.numpy()].tolist()
+        ready = ReadyStage(second, state, 0, rank, size)
+        found += replayed[rank::size][ready.attacked.numpy()].tolist()
     assert (len(found) - sum(found), sum(found)) == (new, old)
 
 
@@ -259,12 +260,12 @@ def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits):
     state = TrainState(x.model.build(digits.schema))
     state.memory.size = 30
     state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
-    regime = ReadyStage(x.stages(digits)[-1], state, 0)
+    ready = ReadyStage(x.stages(digits)[-1], state, 0)
     batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
-    moved = regime.context(state, batch, state.model).adversarial_batch.inputs["image"]
-    part = batch.select(regime.attacked)
-    regime.attacked = torch.arange(len(part))
-    of_part = regime.context(state, part, state.model)
+    moved = ready.context(state, batch, state.model).adversarial_batch.inputs["image"]
+    part = batch.select(ready.attacked)
+    ready.attacked = torch.arange(len(part))
+    of_part = ready.context(state, part, state.model)
     expected = of_part.adversarial_batch.inputs["image"]
     still = [i for i in range(32) if torch.equal(moved[i], batch.inputs["image"][i])]
     assert torch.allclose(moved[[i for i in range(32) if i not in still]], expected, atol=1e-6)
@@ -278,9 +279,9 @@ def test_training_attacks_climb_the_loss_at_the_logits_own_scale(digits, loss):
     x = experiment(adversarial={"stages": [{**ADVERSARIAL["stages"][0], "epsilon": 0.1, "attack": attack}]})
     torch.manual_seed(0)
     state = TrainState(x.model.build(digits.schema))
-    regime = ReadyStage(x.stages(digits)[-1], state, 0)
+    ready = ReadyStage(x.stages(digits)[-1], state, 0)
     batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
-    trained = regime.context(state, batch, state.model).adversarial_batch.inputs["image"]
+    trained = ready.context(state, batch, state.model).adversarial_batch.inputs["image"]
     climbed = {"cross_entropy": cross_entropy, "margin": margin}[loss]
     expected = perturb(attack.build(), state.model, batch, 0.1, loss=climbed).inputs["image"]
     assert torch.equal(trained, expected)

@@ -13,7 +13,8 @@ from dsray.engine import LocalWorker, TrainConfig, TrainState, evaluate
 from dsray.engine.figures import FIGURES
 from dsray.engine.policies import Decision, PlateauConfig, ReachConfig
 from dsray.experiment import Experiment
-from dsray.runner.training import TrainingFiles, cadence_of, new_model, resume_history, train
+from dsray.runner.files import TrainingFiles, resume_history
+from dsray.runner.training import cadence_of, new_model, train
 
 TREE = {
     "data": {"source": "digits"},

@@ -11,9 +11,10 @@ from dsray.base import RequestError
 from dsray.data import Draws, to_batch
 from dsray.engine import LocalWorker, TrainState
 from dsray.engine.checkpoint import checkpoints
-from dsray.engine.regime import ReadyStage
+from dsray.engine.ready import ReadyStage
 from dsray.experiment import Experiment
-from dsray.runner.training import TrainingFiles, new_model, train
+from dsray.runner.files import TrainingFiles
+from dsray.runner.training import new_model, train
 
 STAGES = [
     {"name": name, "steps": 4, "attack": {"kind": "pgd", "steps": 1, "step_size": 0.1}, "epsilon": 0.1}

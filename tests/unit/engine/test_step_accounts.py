@@ -14,10 +14,11 @@ from dsray.engine import Cadence, LocalWorker, TrainState, fit
 from dsray.engine.compile import undefended
 from dsray.engine.context import Context
 from dsray.engine.executions import SingleProcess, loss_of
-from dsray.engine.regime import ReadyStage
+from dsray.engine.ready import ReadyStage
 from dsray.engine.terms import MadryConfig, TaskConfig, TradesConfig
 from dsray.experiment import Experiment
-from dsray.runner.training import TrainingFiles, new_model, resume_history, train
+from dsray.runner.files import TrainingFiles, resume_history
+from dsray.runner.training import new_model, train
 
 MODEL = {"width": 16, "trunk": {"hidden": 16, "heads": 2, "experts": {"hidden": 16}}}
 
@@ -130,9 +131,9 @@ def test_a_row_that_is_the_same_in_both_passes_is_loaded_once(digits, loss, epsi
     """`per: sample` and top 1: each row is one choice in each block."""
     x = experiment(epsilon={"kind": "constant", "value": epsilon}, share=share, loss=loss.model_dump(mode="json"))
     state = TrainState(new_model(x, LocalWorker(digits, x.augment, seed=0)).train())
-    regime, batch = ReadyStage(x.stages(digits)[1], state, 0), batch_of(digits, blind)
-    context = regime.context(state, batch, state.model)
-    (term,) = (term for _, _, term in regime.terms)
+    ready, batch = ReadyStage(x.stages(digits)[1], state, 0), batch_of(digits, blind)
+    context = ready.context(state, batch, state.model)
+    (term,) = (term for _, _, term in ready.terms)
     found = term(context)
     expected = 32 if loss.kind == "madry" and loss.clean_share == 0 else passes
     assert context.expert_load().sum(1).tolist() == [expected] * 3
@@ -147,12 +148,12 @@ def test_a_row_that_is_the_same_in_both_passes_is_loaded_once(digits, loss, epsi
 def test_gradients_are_those_of_two_whole_passes(digits):
     x = experiment(share=0.5)
     state = TrainState(new_model(x, LocalWorker(digits, x.augment, seed=0)).train())
-    regime, batch = ReadyStage(x.stages(digits)[1], state, 0), batch_of(digits)
-    context = regime.context(state, batch, state.model)
+    ready, batch = ReadyStage(x.stages(digits)[1], state, 0), batch_of(digits)
+    context = ready.context(state, batch, state.model)
     apart = Context(state.model, batch, 0, perturbation=lambda *_: context.adversarial_batch)
     found = []
     for each in (context, apart):
-        SingleProcess(state.model).forward_backward(each, regime.terms, 32)
+        SingleProcess(state.model).forward_backward(each, ready.terms, 32)
         found.append({n: p.grad for n, p in state.model.named_parameters() if p.grad is not None})
         state.model.zero_grad(set_to_none=True)
     assert found[0].keys() == found[1].keys() and len(found[0]) > 20

@@ -13,7 +13,7 @@ from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
 from dsray.models import load_model
 from dsray.record import Record
-from dsray.runner.training import TrainingFiles
+from dsray.runner.files import TrainingFiles
 from dsray.runner.training import train as train_model
 
 TREE = {

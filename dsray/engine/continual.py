@@ -1,4 +1,4 @@
-"""The sections `finetune` and `continual`: what multiplies the stages of training."""
+"""The section `continual`: a sequence of tasks, each with stages of its own."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ from pydantic import Field, model_validator
 from dsray.base import Config
 from dsray.engine.rows import Replay, RowChoice, RowFilter
 from dsray.engine.terms import EwcConfig
-from dsray.optim import FisherKind, Pattern
-
-
-class FinetuneConfig(Config):
-    """Gradual unfreezing: group after group of modules joins the learning."""
-
-    unfreeze: tuple[tuple[Pattern, ...], ...] = Field(
-        (("head", "exits"), ("*",)), min_length=1, description="groups of patterns, the first learns first"
-    )
+from dsray.optim import FisherKind
 
 
 class Task(RowChoice):
