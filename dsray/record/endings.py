@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dsray.record.words import number, percent
+from dsray.base.figures import figure
+from dsray.record.words import number, spoken
 
 PLANNED = "steps done"
 """The reason of a stage that went to its end."""
@@ -31,6 +32,5 @@ def ending(line: Mapping[str, Any]) -> str | None:
 
 
 def _figure(best: Mapping[str, Any]) -> str:
-    figure, value = str(best.get("figure")), best.get("value")
-    shown = percent(value) if figure != "loss" and isinstance(value, int | float) else number(value)
-    return f"{figure.replace('_', ' ')} {shown}"
+    name = str(best.get("figure"))
+    return f"{figure(name).label} {spoken(name, best.get('value'))}"

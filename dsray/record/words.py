@@ -1,11 +1,14 @@
-"""How figures are written: percent, points, seconds, sizes, and the names of things in plain words."""
+"""How figures are written: each in its unit, and the names of things in plain words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from dsray.base.figures import figure
+
 _QUESTIONS = {("digits", "text"): "question"}
+_HIDDEN = "test_accuracy_without_"
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
@@ -56,6 +59,30 @@ def number(value: Any) -> str:
     return f"{int(value):,}" if whole else f"{value:.4g}"
 
 
+def spoken(name: str, value: Any) -> str:
+    """A figure where it stands alone, in the unit that the table of figures gives it; empty for None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return number(value)
+    match figure(name).unit:
+        case "share" | "score":
+            return percent(value)
+        case "ratio":
+            return percent(value, 0)
+        case "points":
+            return points(value)
+        case "seconds":
+            return seconds(value)
+        case "milliseconds":
+            return milliseconds(value)
+    return number(value)
+
+
+def headed(name: str) -> str:
+    """The label of a figure as a heading; `int8` and its like are names and stay as they are."""
+    label = figure(name).label
+    return f"{label[:1].upper()}{label[1:]}" if label.split()[0].isalpha() else label
+
+
 def count(value: int, noun: str) -> str:
     """`1 row`, `1,080 rows`."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
@@ -68,11 +95,11 @@ def plain_name(name: str) -> str:
 
 def hidden(metric: str, manifest: dict[str, Any]) -> str | None:
     """`test_accuracy_without_text` -> `with the text hidden`, or the question where there is one; None for others."""
-    _, found, modality = metric.partition("test_accuracy_without_")
+    _, found, name = metric.partition(_HIDDEN)
     if not found:
         return None
     source = str((manifest.get("data") or {}).get("source"))
-    return f"with the {_QUESTIONS.get((source, modality), modality)} hidden"
+    return figure(f"{_HIDDEN}{_QUESTIONS.get((source, name), name)}").label
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

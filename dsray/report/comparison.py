@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from dsray.base.figures import figure
 from dsray.record.cautions import of_known_alone
 from dsray.record.judgements import KEPT, differing, in_words, judgements
 from dsray.record.record import Record
@@ -101,8 +102,9 @@ def written(name: str, cell: Cell | None, sign: str = "±") -> str:
     """A figure with half its interval where it has one: `97.4 % ± 0.6`; empty for None."""
     if cell is None:
         return ""
-    share, duration = "accuracy" in name or name.endswith("_rate"), name.startswith("seconds")
-    shown = percent(cell.mean) if share else seconds(cell.mean) if duration else number(cell.mean)
+    unit = figure(name).unit
+    share = unit == "share"
+    shown = percent(cell.mean) if share else seconds(cell.mean) if unit == "seconds" else number(cell.mean)
     half = 0.0 if cell.high is None else cell.high - cell.mean
     if not half:
         return shown

@@ -11,7 +11,7 @@ from dsray.record.cautions import is_uneven
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import in_words, own_judgement
 from dsray.record.record import Record
-from dsray.record.words import count, percent, points, seconds, size
+from dsray.record.words import count, headed, percent, points, seconds, size, spoken
 from dsray.report.layout import render
 
 
@@ -24,7 +24,7 @@ def header(record: Record) -> Html:
         state=status["state"],
         error=status.get("error"),
         facts=_facts(record),
-        tiles=list(_tiles(record)),
+        tiles=[(headed(name), shown, small) for name, shown, small in _tiles(record)],
         command=shlex.join(record.manifest.get("command") or []),
     )
 
@@ -53,6 +53,7 @@ def _facts(record: Record) -> Iterator[str]:
 
 
 def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
+    """(name of the figure, its value, what is small beside it)."""
     metrics, timings = {**record.metrics, **int8_figures(record)}, record.timings
     compressed = record.read_json("compressed/report.json") or {}
     get = metrics.get
@@ -60,27 +61,36 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
     if accuracy is not None:
         balanced = f"{percent(get('test_balanced_accuracy'))} balanced" if is_uneven(record) else ""
         twin = "" if plain is None else f"{percent(plain)} undefended"
-        yield "Accuracy", percent(accuracy), ", ".join(filter(None, [balanced, twin])) or "on the test split"
+        yield (
+            "test_accuracy",
+            spoken("test_accuracy", accuracy),
+            ", ".join(filter(None, [balanced, twin])) or "on the test split",
+        )
     robust, other = get("robust_accuracy"), get("robust_accuracy_undefended")
     if robust is not None:
         terms = in_words(own_judgement(record), ["epsilon"])
         where = f"at {terms}" if terms else ""
         yield (
-            "Robust accuracy",
-            percent(robust),
+            "robust_accuracy",
+            spoken("robust_accuracy", robust),
             where if other is None else f"{percent(other)} undefended, {where}".strip(", "),
         )
     if get("int8_accuracy") is not None:
         torch = compressed.get("accuracy_torch")
-        yield "int8 accuracy", percent(get("int8_accuracy")), "" if torch is None else f"{percent(torch)} in fp32"
+        shown = spoken("int8_accuracy", get("int8_accuracy"))
+        yield "int8_accuracy", shown, "" if torch is None else f"{percent(torch)} in fp32"
     if get("size_ratio"):
         stored = compressed.get("size_bytes_int8")
-        yield "int8 size", percent(get("size_ratio"), 0), f"of fp32{f', {size(stored)}' if stored else ''}"
+        yield "size_ratio", spoken("size_ratio", get("size_ratio")), f"of fp32{f', {size(stored)}' if stored else ''}"
     if get("skip_rate") is not None:
         cost = get("skip_loss_points")
-        yield "Blocks skipped", percent(get("skip_rate")), "" if cost is None else f"{points(-cost)} of accuracy"
+        yield "skip_rate", spoken("skip_rate", get("skip_rate")), "" if cost is None else f"{points(-cost)} of accuracy"
     if timings.get("seconds_total") is not None:
         first = timings.get("seconds_to_first_step")
         total = timings["seconds_total"]
         shown = f"{total:.0f} s" if 60 <= total < 600 else seconds(total)
-        yield "Time", shown, "" if first is None else f"first step after\u00a0{seconds(first)}".replace(" s", "\u00a0s")
+        yield (
+            "seconds_total",
+            shown,
+            "" if first is None else f"first step after\u00a0{seconds(first)}".replace(" s", "\u00a0s"),
+        )

@@ -14,11 +14,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dsray.base.figures import figure
 from dsray.record.cautions import cautions, is_uneven, one_answer, rows_of_test
 from dsray.record.int8 import int8_figures, lines
 from dsray.record.judgements import in_words, own_judgement
 from dsray.record.record import Record
-from dsray.record.words import count, hidden, milliseconds, percent, points, seconds, size
+from dsray.record.words import count, hidden, milliseconds, percent, points, seconds, size, spoken
 
 
 def closing_table(record: Record) -> RenderableType:
@@ -43,15 +44,10 @@ def closing_table(record: Record) -> RenderableType:
 def step_note(record: Record, step: str) -> str:
     """What is said of a step when it is done: `accuracy 72.5 %, balanced 50.0 %`; empty for most."""
     metrics = record.metrics
-    shown = {
-        "evaluate": ("accuracy", "test_accuracy"),
-        "attack": ("robust accuracy", "robust_accuracy"),
-        "compress": ("int8 accuracy", "int8_accuracy"),
-    }
-    name, figure = shown.get(step, ("", ""))
-    if figure not in metrics:
+    name = {"evaluate": "test_accuracy", "attack": "robust_accuracy", "compress": "int8_accuracy"}.get(step)
+    if name not in metrics:
         return ""
-    note = f"{name} {percent(metrics[figure])}"
+    note = f"{figure(name).label} {spoken(name, metrics[name])}"
     if step == "evaluate" and is_uneven(record):
         note += f", balanced {percent(metrics.get('test_balanced_accuracy'))}"
     if step == "evaluate" and (said := one_answer(record)):
@@ -141,14 +137,15 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
     if "skip_rate" in metrics:
         cost = metrics.get("skip_loss_points")
         effect = "" if cost is None else f", accuracy {points(-cost)} against skipping nothing"
-        yield "blocks skipped", percent(metrics["skip_rate"]) + effect
+        yield figure("skip_rate").label, spoken("skip_rate", metrics["skip_rate"]) + effect
     report = record.read_json("compressed/report.json") or {}
     for rows, said in lines(report):
         yield f"int8, {rows}", said
     if report and "adversarial_int8" not in report:
         yield "int8", "no images to attack"
     if "seconds_to_first_step" in timings:
-        yield "first step", f"after {seconds(timings['seconds_to_first_step'])}"
+        name = "seconds_to_first_step"
+        yield figure(name).label, f"after {spoken(name, timings[name])}"
     phases = {k.removeprefix("seconds/"): v for k, v in timings.items() if k.startswith("seconds/")}
     if phases:
         longest = sorted(phases.items(), key=lambda item: -item[1])

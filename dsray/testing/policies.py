@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from dsray.engine.figures import FIGURES
+from dsray.base.figures import WATCHED
 from dsray.engine.policies import CONTINUE, Decision, PolicyConfig
 from dsray.testing.settings import check_round_trip
 
@@ -50,5 +50,5 @@ def _histories() -> list[History]:
     rng = np.random.default_rng(0)
     steps = np.arange(30)
     courses = [steps / 30, 1 - steps / 30, np.full(30, 0.5), rng.random(30), np.where(steps < 10, steps / 30, math.nan)]
-    whole = [[dict.fromkeys(FIGURES, float(value)) for value in course] for course in courses]
+    whole = [[dict.fromkeys(WATCHED, float(value)) for value in course] for course in courses]
     return [history[:length] for history in whole for length in range(len(history) + 1)]

@@ -12,6 +12,8 @@ import pytest
 from commandline import DSRAY, ROOT, command, environment, losses, metrics, run, wait_for
 from family import Family
 
+from dsray.base.figures import listed
+
 pytestmark = [pytest.mark.e2e, pytest.mark.ray]
 
 
@@ -53,6 +55,8 @@ def test_the_record_is_whole(through_ray):
     out = through_ray[0]
     assert json.loads((out / "status.json").read_text())["state"] == "done"
     assert ">done<" in (out / "report.html").read_text()
+    keys = [key for file in ("metrics.json", "timings.json") for key in json.loads((out / file).read_text())]
+    assert len(keys) > 30 and [key for key in keys if listed(key) is None] == []
     names = {p.name for p in out.iterdir()}
     assert {
         "experiment.yaml",

@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from dsray.base.figures import figure
 from dsray.base.protocols import Policy
-from dsray.engine.figures import Figure, gain
 from dsray.engine.policies.policy import Decision, PolicyConfig
+from dsray.engine.policies.watched import Watched
 
 
 class PlateauConfig(PolicyConfig):
@@ -18,7 +19,7 @@ class PlateauConfig(PolicyConfig):
     """
 
     kind: Literal["plateau"] = "plateau"
-    metric: Figure = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
+    metric: Watched = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
     patience: int = Field(5, ge=1, description="validations without improvement")
     tolerance: float = Field(0.0, ge=0, description="change that counts as improvement, in units of the metric")
     keep: Literal["best", "last"] = Field(
@@ -33,7 +34,7 @@ class PlateauConfig(PolicyConfig):
 
     def build(self) -> Policy:
         def policy(history: list[dict[str, float]]) -> Decision:
-            values = [gain(self.metric, line[self.metric]) for line in history]
+            values = [figure(self.metric).gain(line[self.metric]) for line in history]
             best = (
                 self.metric if values and self.keeps_best and all(values[-1] > value for value in values[:-1]) else None
             )

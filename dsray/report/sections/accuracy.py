@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from dsray.base.figures import figure
 from dsray.record.cautions import cautions, is_uneven, rows_of_test
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import FIGURES, differing, in_words, judgements, own_judgement
 from dsray.record.record import Record
-from dsray.record.words import count, hidden, number, percent, sentence
+from dsray.record.words import count, hidden, sentence, spoken
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
 
@@ -16,14 +17,14 @@ Row = tuple[str, list[float | None]]
 
 _MODELS = (("", "defended", 1), ("_undefended", "undefended", 2), ("int8", "int8", 3))
 
-_OTHERS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("test_macro_f1", "macro F1", percent),
-    ("test_calibration_error", "calibration error", percent),
-    ("val_accuracy", "validation accuracy", percent),
-    ("parameters", "parameters", number),
-    ("active_parameters", "of them active per row", number),
-    ("steps", "steps", number),
-    ("mean_train_epsilon", "mean epsilon in training", number),
+_OTHERS = (
+    "test_macro_f1",
+    "test_calibration_error",
+    "val_accuracy",
+    "parameters",
+    "active_parameters",
+    "steps",
+    "mean_train_epsilon",
 )
 
 
@@ -84,7 +85,5 @@ def _heading(model: int, metrics: Mapping[str, float]) -> str:
 
 def _others(record: Record) -> list[str]:
     metrics = record.metrics
-    even = () if is_uneven(record) else (("test_balanced_accuracy", "balanced accuracy", percent),)
-    return [
-        f"{label} {show(metrics[name])}" for name, label, show in (*even, *_OTHERS) if metrics.get(name) is not None
-    ]
+    names = _OTHERS if is_uneven(record) else ("test_balanced_accuracy", *_OTHERS)
+    return [f"{figure(n).label} {spoken(n, metrics[n])}" for n in names if metrics.get(n) is not None]

@@ -7,7 +7,7 @@ from typing import Any
 
 from dsray.base.templates import Html
 from dsray.record.record import Record
-from dsray.record.words import count, percent, plain_name, points
+from dsray.record.words import count, plain_name, points, spoken
 from dsray.report.curves import STEP
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
 from dsray.report.figures.scale import percent_of
@@ -30,10 +30,11 @@ def _lead(summary: Mapping[str, Any]) -> str:
     if best is None:
         return ""
     words = f"{count(len(summary['history']), 'trial')}; the best, trial {summary['best_trial']}, has "
-    words += f"{plain_name(summary['objective'])} {percent(best)}"
+    objective = summary["objective"]
+    words += f"{plain_name(objective)} {spoken(objective, best)}"
     if default is None:
         return words + "."
-    return f"{words} against {percent(default)} of the default settings ({points((best - default) * 100)})."
+    return f"{words} against {spoken(objective, default)} of the default settings ({points((best - default) * 100)})."
 
 
 def _history(summary: Mapping[str, Any]) -> Html | None:

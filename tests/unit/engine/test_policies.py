@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from dsray.base import RequestError
+from dsray.base.figures import WATCHED
 from dsray.data import to_batch
 from dsray.engine import LocalWorker, TrainConfig, TrainState, evaluate
-from dsray.engine.figures import FIGURES
 from dsray.engine.policies import Decision, PlateauConfig, ReachConfig
 from dsray.experiment import Experiment
 from dsray.runner.files import TrainingFiles, resume_history
@@ -93,7 +93,7 @@ def test_an_unknown_figure_is_refused_by_its_path(policy, metric, hint):
 
 
 def test_every_figure_of_a_validation_may_be_watched(digits):
-    for name in FIGURES:
+    for name in WATCHED:
         _, (end,), _ = trained(experiment(4, {"kind": "plateau", "metric": name, "patience": 1}), digits)
         assert end["best"]["figure"] == name
 

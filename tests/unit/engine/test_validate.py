@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from dsray.base.figures import WATCHED
 from dsray.data import UNKNOWN, UNLABELLED, to_batch, uneven
 from dsray.engine import LocalWorker, evaluate
 from dsray.engine.executions import SingleProcess
-from dsray.engine.figures import FIGURES
 from dsray.engine.validate import validation_line
 from dsray.experiment import Experiment
 
@@ -123,7 +123,7 @@ def test_one_answer_for_every_row_is_named(digits, model):
 def test_a_line_has_every_figure_that_a_policy_may_watch(digits, model):
     torch.nn.init.normal_(model.head.linear.weight)
     (found,) = lines_of(1, digits, model)
-    assert {name for name, value in found.items() if isinstance(value, float)} == set(FIGURES)
+    assert {name for name, value in found.items() if isinstance(value, float)} == set(WATCHED)
     assert found["classes_answered"] > 1 and "one_answer" not in found
 
 
