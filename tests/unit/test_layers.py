@@ -161,6 +161,46 @@ def named(node: ast.expr) -> str:
     return ast.unparse(node).split("[")[0].split(".")[-1]
 
 
+KNOWN = {("dsray.data.prepared", "dsray.data.remarks"), ("dsray.models.exportable", "dsray.models.model")}
+
+
+def circles(files: dict[str, ast.AST]) -> set[tuple[str, ...]]:
+    """The files, by module name, that import each other in a circle: inside functions and for types too."""
+    wanted = {
+        own: {name if name in files else name.rpartition(".")[0] for name in imported(tree)} & set(files) - {own}
+        for own, tree in files.items()
+    }
+
+    def reached(start: str) -> set[str]:
+        found, left = set(), [start]
+        while left:
+            found |= (new := wanted[left.pop()] - found)
+            left += new
+        return found
+
+    within = {name: reached(name) for name in files}
+    return {tuple(sorted({a, *(b for b in within[a] if a in within[b])})) for a in files if a in within[a]}
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_circle_of_files():
+    files = [ROOT / "__init__.py", *FILES]
+    assert circles({module(path): ast.parse(path.read_text()) for path in files}) - KNOWN == set()
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["from p.a import x", "import p.a", "def f():\n    from p import a", "if TYPE_CHECKING:\n    from p.a import X"],
+)
+def test_the_guard_sees_a_circle(back: str):
+    files = {"p": "", "p.a": "from p.b import y", "p.b": "from p.c import z", "p.c": back, "p.d": "import p.a"}
+    assert circles({name: ast.parse(code) for name, code in files.items()}) == {("p.a", "p.b", "p.c")}
+    assert circles({name: ast.parse(code) for name, code in (files | {"p.c": ""}).items()}) == set()
+
+
 def test_a_class_is_abstract_or_final():
     """What is inherited from has no instances of its own, so that nobody overrides what somebody runs."""
     assert concrete_bases([ast.parse(path.read_text()) for path in FILES]) == []
