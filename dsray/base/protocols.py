@@ -60,15 +60,6 @@ class Operation(Protocol):
     def __call__(self, columns: Columns, key: int) -> Columns: ...
 
 
-class Encoder(Protocol):
-    """One modality -> tokens of its own width: (batch, ...) -> (batch, tokens, width)."""
-
-    tokens: int
-    width: int
-
-    def __call__(self, values: Tensor) -> Tensor: ...
-
-
 class Term(Protocol):
     """A loss: context of the step -> loss per row (batch,)."""
 
@@ -79,12 +70,6 @@ class Policy(Protocol):
     """Metrics so far -> what should happen; pure, the loop acts."""
 
     def __call__(self, history: list[dict[str, float]]) -> Any: ...
-
-
-class Action(Protocol):
-    """State -> state at the border of a stage."""
-
-    def __call__(self, state: Any, worker: Any) -> None: ...
 
 
 def as_classifier(model: nn.Module | Classifier, modality: str = "image") -> Classifier:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 
 from dsray.base import RunFailure
+from dsray.base.batch import Batch
 from dsray.data import Draws
 from dsray.engine.actions import ActionConfig, Border
 from dsray.engine.executions import Execution
@@ -39,68 +42,62 @@ def fit(
     seed: int,
     clip: float | None = None,
     cadence: Cadence | None = None,
-) -> bool:
-    """Run `stages` from the state's position to the end; True when it got there, False when asked to stop.
+) -> None:
+    """Run `stages` from the state's position to the end.
 
     clip: largest norm of the whole gradient. Each border of a stage is a checkpoint of its own.
     """
     loop = _Loop(state, worker, execution, seed, clip, cadence or Cadence(), sum(s.steps for s in stages))
     while state.stage < len(stages):
-        if not loop.run_stage(stages[state.stage]):
-            return False
-    return True
+        loop.run_stage(stages[state.stage])
 
 
+@dataclass
 class _Loop:
-    def __init__(self, state, worker, execution, seed, clip, cadence, total):  # type: ignore[no-untyped-def]
-        self.state: TrainState = state
-        self.worker: Worker = worker
-        self.execution: Execution = execution
-        self.seed: int = seed
-        self.clip: float | None = clip
-        self.cadence: Cadence = cadence
-        self.total: int = total
-        self.started = time.monotonic()
+    """total: steps of all stages. started: seconds of `time.monotonic`."""
 
-    def run_stage(self, stage: Stage) -> bool:
+    state: TrainState
+    worker: Worker
+    execution: Execution
+    seed: int
+    clip: float | None
+    cadence: Cadence
+    total: int
+    started: float = field(default_factory=time.monotonic)
+
+    def run_stage(self, stage: Stage) -> None:
         state = self.state
         rows = stage.rows.select(self.worker.data, "train", stage.name)
         if state.step == 0:
-            self._border(stage, "begin", stage.on_enter, rows)
+            self._border(stage, "begin", (), rows)
         ready = ReadyStage(stage, state, self.seed, self.worker.rank, self.worker.size)
         draws = self._draws(stage, rows)
         reason = self._steps(stage, ready, draws)
-        if reason is None:
-            self._checkpoint(stage)
-            return False
         best = state.put_back_best()
         ended = {"steps": state.step, "reason": reason} | ({"best": best.about()} if best else {})
         state.executed.append({"stage": stage.name, **ended})
         self._border(stage, "end", stage.on_exit, rows, **ended)
         state.stage, state.step, state.history = state.stage + 1, 0, []
         self._checkpoint(stage)
-        return True
 
-    def _draws(self, stage: Stage, rows) -> Draws:  # type: ignore[no-untyped-def]
+    def _draws(self, stage: Stage, rows: np.ndarray) -> Draws:
         replayed = stage.replay.rows(stage.batch) if stage.replay else 0
         memory = self.state.memory.rows if stage.replay else self.state.memory.rows[:0]
         return Draws(self.seed, stage.name, rows, stage.batch, memory, replayed)
 
-    def _steps(self, stage: Stage, ready: ReadyStage, draws: Draws) -> str | None:
-        """Train to the end of the stage; returns why it ended, None when asked to stop in the middle."""
+    def _steps(self, stage: Stage, ready: ReadyStage, draws: Draws) -> str:
+        """Train to the end of the stage; returns why it ended."""
         state, worker = self.state, self.worker
         for batch in worker.batches(draws, state.step, stage.steps):
             self._step(stage, ready, batch)
             reason = self._validate(stage, ready)
             if reason or state.step >= stage.steps:
                 return reason or "steps done"
-            if worker.stop_requested():
-                return None
             if _due(state.global_step, self.cadence.checkpoint):
                 self._checkpoint(stage)
         return "steps done"
 
-    def _step(self, stage: Stage, ready: ReadyStage, batch) -> None:  # type: ignore[no-untyped-def]
+    def _step(self, stage: Stage, ready: ReadyStage, batch: Batch) -> None:
         state, execution = self.state, self.execution
         assert state.optimizer is not None
         ready.training_mode(state.model)
@@ -146,14 +143,16 @@ class _Loop:
         self.execution.gather(self.state)
         self.worker.report(self._line("checkpoint", stage), self.state)
 
-    def _border(self, stage: Stage, event: str, actions: Sequence[ActionConfig], rows, **extra) -> None:  # type: ignore[no-untyped-def]
+    def _border(
+        self, stage: Stage, event: str, actions: Sequence[ActionConfig], rows: np.ndarray, **extra: Any
+    ) -> None:
         self.execution.gather(self.state)
         border = Border(self.state, self.worker.data, rows, self.seed, stage.name)
         for action in actions:
             extra |= action.act(border)
         self.worker.report(self._line("stage", stage) | {"event": event} | extra)
 
-    def _line(self, kind: str, stage: Stage) -> dict:
+    def _line(self, kind: str, stage: Stage) -> dict[str, Any]:
         return {
             "kind": kind,
             "step": self.state.global_step,

@@ -41,5 +41,4 @@ class Stage(Config):
     perturb: Perturb | None = None
     terms: tuple[AnyTerm, ...] = Field(min_length=1)
     policies: tuple[AnyPolicy, ...] = ()
-    on_enter: tuple[AnyAction, ...] = ()
     on_exit: tuple[AnyAction, ...] = ()

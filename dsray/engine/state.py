@@ -139,10 +139,6 @@ class TrainState:
         load_named_state(optimizer, self.optimizer_memory)
         self.optimizer = optimizer
 
-    def forget_optimizer(self) -> None:
-        """Let the next stage start with a fresh optimiser."""
-        self.optimizer, self.optimizer_memory = None, {}
-
     def _optimizer_tensors(self) -> dict[str, Tensor]:
         return self.optimizer_memory | (named_state(self.optimizer) if self.optimizer else {})
 

@@ -38,10 +38,6 @@ class Worker(Protocol):
         """Log one line of the history; with `state`, also commit a checkpoint."""
         ...
 
-    def stop_requested(self) -> bool:
-        """True when the run should end at the next step."""
-        ...
-
 
 @final
 class LocalWorker:
@@ -85,6 +81,3 @@ class LocalWorker:
             if self.log:
                 self.log.flush()
             save_checkpoint(self.checkpoints, state.global_step, *state.state_dict())
-
-    def stop_requested(self) -> bool:
-        return False

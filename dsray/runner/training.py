@@ -33,7 +33,7 @@ def train(
     if stages is None:
         raise ValueError("the experiment asks for no undefended baseline")
     train_config = experiment.train
-    finished = fit(
+    fit(
         state,
         stages,
         worker,
@@ -42,7 +42,7 @@ def train(
         clip=train_config.clip,
         cadence=cadence_of(train_config, sum(stage.steps for stage in stages)),
     )
-    if files and finished and worker.leads:
+    if files and worker.leads:
         about = about_training(state, worker.device)
         save_model(files.model, model, experiment.model, worker.data.schema, about)
     return model.eval()

@@ -89,9 +89,6 @@ class RayWorker:
             figures, checkpoint=checkpoint, checkpoint_upload_mode=ray.train.CheckpointUploadMode.NO_UPLOAD
         )
 
-    def stop_requested(self) -> bool:
-        return False
-
 
 def _resolve(future: Future[Iterator[dict[str, Any]]], where: tuple[Any, ...]) -> None:
     try:

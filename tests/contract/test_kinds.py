@@ -20,7 +20,7 @@ from dsray.base.schedules import AnySchedule, ConstantConfig, CosineConfig, Line
 from dsray.data import AnySource, DigitsConfig, ParquetConfig
 from dsray.data.schema import ImageSpec, TextSpec
 from dsray.engine import RowFilter
-from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig, ResetOptimizerConfig
+from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig
 from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig
 from dsray.engine.terms import AnyTerm, EwcConfig, MadryConfig, TaskConfig, TradesConfig
 from dsray.models.depth import AnyDepth, EarlyExitConfig, FullConfig
@@ -123,7 +123,6 @@ KINDS = (
             ConsolidateConfig(rows=8, fisher="empirical"),
             MeasureTasksConfig(tasks=(RowFilter(classes=("a",)), RowFilter(column="place", values=("1",)))),
             RememberConfig(size=7),
-            ResetOptimizerConfig(),
         ),
     ),
     Kind(AnyOptimizer, check_optimizer, (AdamWConfig(), SgdConfig(), SgdConfig(nesterov=True, weight_decay=0.1))),

@@ -7,9 +7,8 @@ from dsray.engine.actions.action import ActionConfig, Border
 from dsray.engine.actions.consolidate import ConsolidateConfig
 from dsray.engine.actions.measure_tasks import MeasureTasksConfig
 from dsray.engine.actions.remember import RememberConfig
-from dsray.engine.actions.reset_optimizer import ResetOptimizerConfig
 
-AnyAction = Annotated[ActionConfig, one_of(ConsolidateConfig, MeasureTasksConfig, RememberConfig, ResetOptimizerConfig)]
+AnyAction = Annotated[ActionConfig, one_of(ConsolidateConfig, MeasureTasksConfig, RememberConfig)]
 
 __all__ = [
     "ActionConfig",
@@ -18,5 +17,4 @@ __all__ = [
     "ConsolidateConfig",
     "MeasureTasksConfig",
     "RememberConfig",
-    "ResetOptimizerConfig",
 ]

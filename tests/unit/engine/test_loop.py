@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from dsray.attacks import FgsmConfig, cross_entropy, margin, perturb
-from dsray.base import RequestError
+from dsray.base import RequestError, one_of
 from dsray.data import Draws, to_batch
 from dsray.engine import LocalWorker, TrainState
+from dsray.engine.actions import AnyAction
 from dsray.engine.checkpoint import checkpoints, latest_checkpoint
 from dsray.engine.ready import ReadyStage
 from dsray.experiment import Experiment
@@ -84,6 +86,12 @@ def test_sections_multiply(digits):
     assert last["anchors"] == 2
     assert last["memory_rows"] == 30
     assert any("term/ewc" in line for line in lines)
+
+
+def test_every_kind_of_action_is_reached_by_an_experiment(digits):
+    (annotation,) = (m for m in get_args(AnyAction) if isinstance(m, one_of))
+    stages = experiment(continual=CONTINUAL).stages(digits)
+    assert {action.kind for stage in stages for action in stage.on_exit} == set(annotation.members)
 
 
 def test_frozen_parts_stay(digits):
