@@ -43,6 +43,10 @@ def quantize(source: Path, target: Path, ranges: Ranges, example: Mapping[str, n
     in floating point, and so does a product whose range is unknown, with int8 weights all the same. Activations are
     uint8; where the machine adds uint8 x int8 in 16 bits (`saturates`), weights of products stop at 64.
     """
+    # quantize_static measures ranges of its own and knows codes from -127 on. Here the ranges are given, and the scales of
+    # the weights too: both go in as overrides, and its calibration, which it insists on, gets one feed. A product of an
+    # expert that no calibration row chose has no range. Any guess would be wrong for the first row that comes, so its
+    # activations stay as they are, and its weights are stored in 8 bits and multiplied out when they are used.
     model = onnx.load(source)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     products = _products(model)
@@ -128,6 +132,10 @@ def _quantize_weights(model: onnx.ModelProto, transposed: Mapping[str, bool]) ->
 
 def _quantize_tables(model: onnx.ModelProto) -> None:
     """Gather of rows from a float table becomes gather from int8 rows and their scales, then a product."""
+    # quantize_static would give a table one scale, though its rows differ in magnitude, and multiply out the whole table
+    # to take a few rows of it. Codes and scales are gathered apart instead, and only what was gathered is multiplied.
+    # Below 1024 numbers the further nodes cost more than the table saves. A graph lists its nodes in the order of their
+    # use, so the list is made anew.
     tables = {t.name: t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) == 2}
     nodes: list[onnx.NodeProto] = []
     replaced: dict[str, onnx.TensorProto] = {}

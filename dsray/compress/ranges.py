@@ -23,6 +23,9 @@ def activation_ranges(graph: Path, tensors: Iterable[str], rows: Mapping[str, np
     rows: graph input -> values. averaged: the mean of the batches' extremes in place of the extremes of all rows, which
     leaves outliers out; a batch that reaches a tensor with no row does not count there.
     """
+    # The graph computes the extremes itself: two numbers of each tensor leave the session, not the tensor. Rows go in
+    # batches because experts see shares of a batch: an extreme over no row is infinite, which tells an expert that nobody
+    # chose from one whose activations are zero.
     model, names = onnx.load(graph), list(dict.fromkeys(tensors))
     for name in names:
         for operation in ("ReduceMin", "ReduceMax"):

@@ -88,11 +88,16 @@ class Experts(nn.Module):
 
         units (n, length, width); chosen, weight (n, top_k).
         """
+        # A loop over experts would ask the device for the size of each share and start two small products per expert. Sorted
+        # by expert, the rows of one lie together and a single grouped product takes all shares, empty ones included. The
+        # sort is stable: rows of an expert keep the order of the batch, whatever the others chose.
         length, width = units.shape[1:]
         expert = chosen.reshape(-1)
         order = expert.argsort(stable=True)
-        unit = order // self.config.top_k
+        unit = order // self.config.top_k  # every unit stands `top_k` times in a row in `expert`
+        # the product counts rows, of which a unit has `length`, in int32
         ends = (torch.bincount(expert, minlength=self.config.count) * length).cumsum(0).to(torch.int32)
+        # it has no bias, so each row looks up that of its expert
         which = expert[order].repeat_interleave(length) if length > 1 else expert[order]
         x = units[unit].reshape(-1, width)
         hidden = F.gelu(_grouped(x, self.up, ends) + self.up_bias[which])

@@ -32,6 +32,9 @@ class Piece(nn.Module):
 
     def forward(self, *carried: Tensor) -> tuple[Tensor, ...]:
         """(tokens, mask, logits of each exit so far), or from the last piece the logits of each exit."""
+        # A pipeline carries bare tensors by position, hence the names that `pack` notes. The logits of early exits travel
+        # on to the last piece, although nothing there reads them but the loss: the loss stands in one place, and the
+        # gradient of an exit comes back to its own piece by the way that its logits went.
         if self.first:
             values = dict(zip(self.inputs, carried, strict=False))
             tokens, mask = self.model.stem(values, dict(zip(self.present, carried[len(values) :], strict=True)))

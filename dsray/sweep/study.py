@@ -75,15 +75,21 @@ class Study:
 
     def ask(self) -> tuple[int, Experiment]:
         """The next trial: its number and its experiment. A RequestError fails the trial and is raised."""
+        # A trial that a kill interrupted is running still as far as the journal knows. It is taken up by its own id: a new
+        # trial would leave a hole in the numbers, and every later draw would be another one. What it had drawn stands in
+        # the journal, and drawing again gives that back.
         if self._interrupted:
             trial = Trial(self._study, self._interrupted.pop(0)._trial_id)
         else:
             trial = self._study.ask()
         self._running[trial.number] = trial
+        # A sampler for each trial: one that lived on would move with every draw, and the next trial of a resumed sweep would
+        # not be that of a sweep in one piece.
         self._study.sampler = optuna.samplers.TPESampler(
             seed=key_of(self.tune.seed, "trial", trial.number) % 2**32, n_startup_trials=self.tune.startup_trials
         )
         if trial.number == DEFAULT:
+            # its experiment is the file as it stands; it draws so that its parameters stand in the journal, for TPE to learn
             for path in self._own:
                 self.tune.space[path].draw(trial, path)
             return trial.number, self.experiment.replace(tune=None)

@@ -66,11 +66,15 @@ class Pipeline:
         self._context, self._terms, self._rows = context, terms, rows
         self._parts, self.piece.loads = [], []
         packed = self.piece.pack(context.batch)
+        # torch cuts inputs and target into microbatches itself and hands each piece of the target to the loss. What the
+        # terms need of a batch is more than a target: so the target is the position of each row, by which the loss takes
+        # its microbatch out of the whole context.
         target = {"target": torch.arange(len(context.batch), device=self.device)} if self.piece.last else {}
         with autocast(self.precision, self.device):
             self._scheduled(context).step(*packed, **target, return_outputs=False)
         parts = torch.zeros(len(terms), device=self.device)
         if self.piece.last:
+            # torch runs piece and loss once before the first step, to learn their shapes: the last ones are of this step
             done = self._parts[-self.microbatches :]
             parts = torch.stack([torch.stack([part[name] for part in done]).sum() for name, _, _ in terms])
         dist.broadcast(parts, group=self.along, group_src=self.pieces - 1)
@@ -80,6 +84,8 @@ class Pipeline:
 
     def expert_load(self, context: Context) -> Tensor:
         trunk = self.model.trunk
+        # Each process fills in the blocks of its own piece and leaves zeros elsewhere, so that the sum along the pipeline
+        # is the whole table.
         load = torch.stack([trunk.no_load(self.device)] * len(trunk.blocks))
         for of_microbatch in self.piece.loads[-self.microbatches :]:
             for block, counts in zip(self.piece.blocks, of_microbatch, strict=True):
@@ -88,6 +94,9 @@ class Pipeline:
         return self.reduce(load)
 
     def clip(self, max_norm: float | None) -> float:
+        # The norm is that of the whole model, of which each process holds the gradients of one piece: squares are summed
+        # along the pipeline, and every process comes to the same factor. Pipelines beside this one hold the same sums
+        # already. The 1e-6 is that of `clip_grad_norm_`, so that one process and many clip alike.
         grads = [p.grad for p in self.model.parameters() if p.grad is not None]
         square = torch.stack([g.double().square().sum() for g in grads] or [torch.zeros((), dtype=torch.float64)]).sum()
         square = square.to(self.device)
@@ -109,6 +118,8 @@ class Pipeline:
             dist.broadcast(tensor, group=self.along, group_src=self.owner[name])
         if state.optimizer is None:
             return
+        # As objects, since a process knows neither which tensors an optimiser keeps for the parameters of other pieces nor
+        # their shapes; and on the CPU, since only the one that writes the checkpoint has a use for all of them.
         named = named_state(state.optimizer).items()
         mine = {k: v.cpu() for k, v in named if self.owner[k.rpartition("/")[0]] == self.index}
         everyones: list[dict[str, Tensor]] = [{} for _ in range(self.pieces)]
@@ -130,6 +141,7 @@ class Pipeline:
         if self._schedule[0] != key:
             stage = PipelineStage(self.piece, self.index, self.pieces, self.device, group=self.along)
             make: Any = get_schedule_class("1F1B")
+            # no scaling: torch would divide by the microbatches, and the terms are divided by the rows of the whole batch
             self._schedule = key, make(stage, self.microbatches, loss_fn=self._loss, scale_grads=False)
         return self._schedule[1]
 
