@@ -6,10 +6,10 @@ Works on any `nn.Module`; attacks move the `image` modality inside an L-inf ball
 from typing import Annotated
 
 from dsray.attacks.ball import project_linf
+from dsray.attacks.checks import check_judged
 from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.epsilon import Epsilon, check_epsilon
 from dsray.attacks.fgsm import FgsmConfig
-from dsray.attacks.judgeable import check_judged
 from dsray.attacks.judgement import Judgement
 from dsray.attacks.judging import DEFAULT_ATTACKS, judge_batch, judge_batches, judge_curve, robust_accuracy
 from dsray.attacks.losses import cross_entropy, fallen, margin, scaled_cross_entropy

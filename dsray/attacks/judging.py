@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from dsray.attacks.ball import IMAGE
+from dsray.attacks.checks import check_images, check_judged, check_labels, check_logits
 from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.epsilon import check_epsilon
-from dsray.attacks.judgeable import check_images, check_judged, check_labels, check_logits
 from dsray.attacks.judgement import Judgement
 from dsray.attacks.losses import fallen
 from dsray.attacks.pgd import PgdConfig

@@ -39,7 +39,7 @@ class Output:
 
 
 class Attack(Protocol):
-    """Proposes an adversarial batch. The runner in `dsray.attacks` clips it and scores it.
+    """Proposes an adversarial batch. The runner in `dsray.attacks` clips it.
 
     loss: what to climb, the attack's own where None; it may close over the rows of this batch in their order.
     seed: of the attack's randomness, which belongs to (seed, row, epoch). stop_early: a row that the model gets wrong

@@ -1,4 +1,4 @@
-"""Whether a verdict on a model and its rows would mean something; a RequestError says what does not and what would."""
+"""What a judgement asks of a model and its rows before it means something; a RequestError says what would be right."""
 
 from __future__ import annotations
 
