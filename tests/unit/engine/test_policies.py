@@ -27,7 +27,7 @@ class Killed(Exception):
 
 
 def experiment(steps, *policies, rate=0.03, **sections):
-    rates = {"schedule": {"kind": "constant", "value": rate}}
+    rates = {"schedule": rate}
     settings = {"steps": steps, "batch": 32, "validate_every": 4, "checkpoint_every": 3, "log_every": 1}
     return Experiment.parse(TREE | {"train": settings | {"rates": rates, "policies": policies}} | sections)
 
@@ -113,21 +113,23 @@ def test_a_loss_that_falls_stops_no_stage(digits):
 
 
 def test_a_stage_ends_with_its_best_weights(digits):
-    """They are those of a training that ends where they were found; a rate so high makes later ones worse."""
+    """They are those of a training that ends where they were found; a rate that leaps makes later ones worse."""
+    parts = [{"share": 0.6, "schedule": 0.01}, {"share": 0.4, "schedule": 1.0}]
+    leap = {"kind": "joined", "parts": parts}
     watch = {"kind": "plateau", "patience": 9}
-    model, (end,), lines = trained(experiment(40, watch, rate=0.1), digits)
+    model, (end,), lines = trained(experiment(40, watch, rate=leap), digits)
     found = {line["step"]: line["accuracy"] for line in lines if line["kind"] == "validation"}
     best = end["best"]
-    assert best["step"] < end["step"] == 40
+    assert best["step"] <= 24 < end["step"] == 40
     assert best["value"] == max(found.values()) > found[40]
     assert best["step"] == min(step for step, accuracy in found.items() if accuracy == best["value"])
 
-    short, _, _ = trained(experiment(best["step"], rate=0.1), digits)
+    short, _, _ = trained(experiment(40, {"kind": "reach", "value": best["value"]}, rate=leap), digits)
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), short.state_dict().values(), strict=True))
     batch = to_batch(digits.take(digits.splits["validation"]), digits.schema)
     assert evaluate(model, [batch]).accuracy == pytest.approx(best["value"])
 
-    last, (plain,), _ = trained(experiment(40, watch | {"keep": "last"}), digits)
+    last, (plain,), _ = trained(experiment(40, watch | {"keep": "last"}, rate=leap), digits)
     assert "best" not in plain
     assert evaluate(last, [batch]).accuracy == pytest.approx(found[40])
 
