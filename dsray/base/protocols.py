@@ -23,19 +23,19 @@ Columns = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Output:
-    """What a routed model says of a batch.
+    """What a model says of a batch.
 
     logits: (batch, classes), of the exit that each row took.
     exits: logits (batch, classes) of every exit head in order of depth, the last one final; empty where rows were
         allowed to leave early.
-    blocks_run: (batch,) int64, trunk blocks that were computed for each row.
-    expert_load: (blocks, experts) int64, how many choices fell on each expert.
+    blocks_run: (batch,) int64, trunk blocks that were computed for each row; None of a model that routes nothing.
+    expert_load: (blocks, experts) int64, how many choices fell on each expert; None of a model that routes nothing.
     """
 
     logits: Tensor
     exits: tuple[Tensor, ...]
-    blocks_run: Tensor
-    expert_load: Tensor
+    blocks_run: Tensor | None = None
+    expert_load: Tensor | None = None
 
 
 class Attack(Protocol):

@@ -34,9 +34,10 @@ class Artefact:
         return str(self.manifest["version"])
 
     @property
-    def blocks(self) -> int:
-        """Blocks of the trunk; no row runs more."""
-        return int(self.manifest["compute"]["blocks"])
+    def blocks(self) -> int | None:
+        """Blocks of the trunk, no row runs more; None for a model that routes nothing."""
+        compute = self.manifest["compute"]
+        return None if compute is None else int(compute["blocks"])
 
     def model(self, threads: int = 1) -> OnnxModel:
         """The model, ready to answer."""
@@ -83,7 +84,7 @@ class _Manifest(BaseModel):
     """What readers of a manifest ask it for."""
 
     answers: Schema = Field(alias="schema")
-    compute: _Compute
+    compute: _Compute | None
     threshold: float | None
     metrics: dict[str, float | None]
     version: str

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,13 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from torch import nn
 
 from dsray.base import RunFailure
 from dsray.base.aside import naming
 from dsray.base.batch import Batch
 from dsray.base.modes import evaluating
+from dsray.base.protocols import Output
+from dsray.base.routed import Routed
 from dsray.compress.artefact import write_artefact
 from dsray.compress.compared import compared, lost_points
 from dsray.compress.config import CompressConfig
@@ -73,19 +72,19 @@ class _Graphs:
         return self.folder / "int8-deep.onnx"
 
 
-def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfig, out: Path) -> dict[str, Any]:
+def compress(model: Routed, schema: Schema, rows: Rows, config: CompressConfig, out: Path) -> dict[str, Any]:
     """Write the artefact to `out` and return its report; nothing is written when the gate fails (RunFailure).
 
     The ranges of activations come from rows that ran every block, and the gate looks at such answers too: a row that
     is harder than those of calibration goes deeper than they went.
     """
     with evaluating(model), tempfile.TemporaryDirectory() as scratch, naming(Path(scratch), Path(scratch).parent):
-        graphs = _Graphs(Path(scratch), exits=bool(model.depth.exits))  # type: ignore[union-attr]
+        graphs = _Graphs(Path(scratch), exits=_leaves_early(model))
         example = rows.test.select(slice(0, 4))  # type: ignore[arg-type]
-        export_onnx(model, example, graphs.full)  # type: ignore[arg-type]
+        export_onnx(model, example, graphs.full)
         if graphs.exits:
-            with _every_block(model):
-                export_onnx(model, example, graphs.deep)  # type: ignore[arg-type]
+            with model.without_exits():
+                export_onnx(model, example, graphs.deep)
         report: dict[str, Any] = {
             "settings": config.model_dump(mode="json"),
             "parity": parity(_torch(model, rows.test), _graph(OnnxModel(graphs.full, config.threads), rows.test)),
@@ -101,7 +100,7 @@ def compress(model: nn.Module, schema: Schema, rows: Rows, config: CompressConfi
 
 
 def _best(
-    model: nn.Module, schema: Schema, graphs: _Graphs, rows: Rows, config: CompressConfig
+    model: Routed, schema: Schema, graphs: _Graphs, rows: Rows, config: CompressConfig
 ) -> tuple[str, dict[str, Any]]:
     """The first way of calibration that passes the gate, left in `graphs.small`, and what the gate saw."""
     feed = {name.replace("present.", "present_"): values for name, values in columns(rows.calibration).items()}
@@ -114,7 +113,7 @@ def _best(
         found = _compared("gate", model, graph, rows.gate_clean, schema)
         if graphs.exits:
             quantize(graphs.deep, graphs.small_deep, ranges, example)
-            with _every_block(model):
+            with model.without_exits():
                 deep = OnnxModel(graphs.small_deep, config.threads)
                 found |= _compared("gate_full_depth", model, deep, rows.gate_clean, schema)
         if rows.gate_adversarial is not None:
@@ -137,15 +136,8 @@ def _best(
     )
 
 
-@contextmanager
-def _every_block(model: nn.Module) -> Iterator[None]:
-    """No row leaves at an exit."""
-    depth: Any = model.depth
-    model.depth = replace(depth, threshold=2.0)
-    try:
-        yield
-    finally:
-        model.depth = depth
+def _leaves_early(model: Routed) -> bool:
+    return model.routing is not None and model.routing.threshold is not None
 
 
 def _passes(points: dict[str, float], config: CompressConfig) -> bool:
@@ -153,7 +145,7 @@ def _passes(points: dict[str, float], config: CompressConfig) -> bool:
     return clean <= config.max_loss_points and points.get("gate_adversarial", 0.0) <= config.max_adversarial_loss_points
 
 
-def _figures(model: nn.Module, schema: Schema, small: Path, rows: Rows, config: CompressConfig) -> dict[str, Any]:
+def _figures(model: Routed, schema: Schema, small: Path, rows: Rows, config: CompressConfig) -> dict[str, Any]:
     """Accuracy of both models on the test rows, clean and adversarial."""
     graph = OnnxModel(small, config.threads)
     found = _compared("accuracy", model, graph, rows.test, schema)
@@ -164,11 +156,11 @@ def _figures(model: nn.Module, schema: Schema, small: Path, rows: Rows, config: 
     return found
 
 
-def _compared(name: str, model: nn.Module, graph: OnnxModel, batch: Batch, schema: Schema) -> dict[str, Any]:
+def _compared(name: str, model: Routed, graph: OnnxModel, batch: Batch, schema: Schema) -> dict[str, Any]:
     return compared(name, _torch(model, batch), _graph(graph, batch), batch, schema.classes)
 
 
-def _speed(model: nn.Module, full: Path, small: Path, batch: Batch, threads: int) -> list[dict[str, Any]]:
+def _speed(model: Routed, full: Path, small: Path, batch: Batch, threads: int) -> list[dict[str, Any]]:
     engines = {"onnxruntime fp32": OnnxModel(full, threads), "onnxruntime int8": OnnxModel(small, threads)}
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -184,13 +176,13 @@ def _speed(model: nn.Module, full: Path, small: Path, batch: Batch, threads: int
     return lines
 
 
-def _about(model: nn.Module, report: dict[str, Any]) -> dict[str, Any]:
-    depth = model.depth
+def _about(model: Routed, report: dict[str, Any]) -> dict[str, Any]:
+    routing = model.routing
     return {
         "opset": OPSET,
         "onnx": onnx.__version__,
-        "threshold": depth.threshold if depth.exits else None,  # type: ignore[union-attr]
-        "compute": {"blocks": len(model.trunk.blocks), "budget": depth.limit},  # type: ignore[union-attr,arg-type]
+        "threshold": routing and routing.threshold,
+        "compute": routing and {"blocks": routing.blocks, "budget": routing.budget},
         "metrics": {k: v for k, v in report.items() if isinstance(v, float)},
     }
 
@@ -202,17 +194,17 @@ def columns(batch: Batch) -> dict[str, np.ndarray]:
 
 
 @torch.no_grad()
-def _forward(model: nn.Module, batch: Batch):  # type: ignore[no-untyped-def]
-    return model(batch.inputs, batch.present)
+def _forward(model: Routed, batch: Batch) -> Output:
+    output: Output = model(batch.inputs, batch.present)
+    return output
 
 
-def _torch(model: nn.Module, batch: Batch) -> Outputs:
+def _torch(model: Routed, batch: Batch) -> Outputs:
     """The model's answers, 256 rows at a time."""
     outputs = [_forward(model, batch.select(slice(i, i + 256))) for i in range(0, len(batch), 256)]  # type: ignore[arg-type]
     logits = torch.cat([output.logits for output in outputs])
-    return Outputs(
-        logits.numpy(), logits.softmax(-1).numpy(), torch.cat([output.blocks_run for output in outputs]).numpy()
-    )
+    ran = [output.blocks_run for output in outputs if output.blocks_run is not None]
+    return Outputs(logits.numpy(), logits.softmax(-1).numpy(), torch.cat(ran).numpy() if ran else None)
 
 
 def _graph(graph: OnnxModel, batch: Batch) -> Outputs:

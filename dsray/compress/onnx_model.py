@@ -15,11 +15,11 @@ from dsray.base import RunFailure
 
 @dataclass(frozen=True)
 class Outputs:
-    """logits, probabilities (rows, classes) float32; blocks_run (rows,) int64."""
+    """logits, probabilities (rows, classes) float32; blocks_run (rows,) int64, None of a model that routes nothing."""
 
     logits: np.ndarray
     probabilities: np.ndarray
-    blocks_run: np.ndarray
+    blocks_run: np.ndarray | None
 
 
 def onnx_session(model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -38,6 +38,8 @@ class OnnxModel:
     def __init__(self, model: Path | bytes, threads: int = 1):
         self.session = onnx_session(model, threads)
         self.inputs = [entry.name for entry in self.session.get_inputs()]
+        routed = "blocks_run" in [entry.name for entry in self.session.get_outputs()]
+        self.outputs = ["logits", "blocks_run"] if routed else ["logits"]
 
     @property
     def shapes(self) -> dict[str, list[int | str | None]]:
@@ -48,17 +50,18 @@ class OnnxModel:
         """columns: modality -> values, `present.MODALITY` -> bool, as `dsray.data.columns_of` gives them."""
         feed = {name: columns[name.replace("present_", "present.")] for name in self.inputs}
         try:
-            logits, blocks_run = self.session.run(["logits", "blocks_run"], feed)
+            logits, *routes = self.session.run(self.outputs, feed)
         except Exception as error:  # onnxruntime has a class for each of its reasons, with no base of their own
             raise RunFailure(f"artefact: its model cannot answer ({' '.join(str(error).split())})") from None
         shifted = np.exp(logits - logits.max(-1, keepdims=True))
-        return Outputs(logits, shifted / shifted.sum(-1, keepdims=True), blocks_run)
+        return Outputs(logits, shifted / shifted.sum(-1, keepdims=True), routes[0] if routes else None)
 
     def run_all(self, columns: Mapping[str, np.ndarray], rows: int, size: int = 256) -> Outputs:
         """`run` in pieces of `size` rows."""
         pieces = [self.run({k: v[i : i + size] for k, v in columns.items()}) for i in range(0, rows, size)]
+        ran = [p.blocks_run for p in pieces if p.blocks_run is not None]
         return Outputs(
             np.concatenate([p.logits for p in pieces]),
             np.concatenate([p.probabilities for p in pieces]),
-            np.concatenate([p.blocks_run for p in pieces]),
+            np.concatenate(ran) if ran else None,
         )

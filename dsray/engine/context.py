@@ -77,23 +77,27 @@ class Context:
     def _pass(self, batch: Batch, beside: Output | None) -> Output:
         """The output on `batch`. beside: of the other pass, which holds for the rows that are not moved."""
         if beside is None or self._moved is None or len(self._moved) == len(batch):
-            output = self.model(batch.inputs, batch.present)
+            return self._counted(batch)
+        return _with_rows(beside, self._moved, self._counted(batch.select(self._moved)))
+
+    def _counted(self, batch: Batch) -> Output:
+        output: Output = self.model(batch.inputs, batch.present)
+        if output.expert_load is not None:
             self._loads.append(output.expert_load)
-            return output
-        part = batch.select(self._moved)
-        output = self.model(part.inputs, part.present)
-        self._loads.append(output.expert_load)
-        return _with_rows(beside, self._moved, output)
+        return output
 
 
 def _with_rows(whole: Output, rows: Tensor, part: Output) -> Output:
-    """`whole` with the answers of `part` at the positions `rows`. Its load, that of two passes, is left empty."""
+    """`whole` with the answers of `part` at the positions `rows`; its load would be that of two passes, and is not told."""
     return Output(
         whole.logits.index_copy(0, rows, part.logits),
         tuple(w.index_copy(0, rows, p) for w, p in zip(whole.exits, part.exits, strict=True)),
-        whole.blocks_run.index_copy(0, rows, part.blocks_run),
-        torch.empty(0),
+        _copied(whole.blocks_run, rows, part.blocks_run),
     )
+
+
+def _copied(whole: Tensor | None, rows: Tensor, part: Tensor | None) -> Tensor | None:
+    return None if whole is None or part is None else whole.index_copy(0, rows, part)
 
 
 def divergence(clean: Tensor) -> RowLoss:

@@ -6,29 +6,43 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from dsray.base import RequestError
 from dsray.base.batch import Batch
 from dsray.base.modes import evaluating
+from dsray.base.protocols import Output
+from dsray.base.routed import Routed, Routing
+
+
+@dataclass(frozen=True)
+class Routes:
+    """What n rows ran: blocks_run (n,) int64, expert_load (blocks, experts) int64; blocks: depth of the whole trunk."""
+
+    blocks_run: Tensor
+    expert_load: Tensor
+    blocks: int
+
+    @property
+    def skip_rate(self) -> float:
+        """Share of the trunk's blocks that were not computed, in [0, 1]."""
+        return 1 - float(self.blocks_run.double().mean()) / self.blocks
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Answers on n rows, all on the CPU.
 
-    logits (n, classes), target (n,), rows (n,), blocks_run (n,) int64, expert_load (blocks, experts) int64,
-    blocks: depth of the whole trunk. A target of -1 is a class that the model does not know: its row is wrong whatever
-    the answer. Rows without a label (`dsray.data.labelled`) do not belong here.
+    logits (n, classes), target (n,), rows (n,). routes: what the rows ran; None of a model that routes nothing. A target
+    of -1 is a class that the model does not know: its row is wrong whatever the answer. Rows without a label
+    (`dsray.data.labelled`) do not belong here.
     """
 
     logits: Tensor
     target: Tensor
     rows: Tensor
-    blocks_run: Tensor
-    expert_load: Tensor
-    blocks: int
+    routes: Routes | None = None
 
     @property
     def accuracy(self) -> float:
@@ -50,16 +64,11 @@ class Evaluation:
         """Mean cross-entropy in nats over the rows whose class is known (target >= 0)."""
         return float(F.cross_entropy(self.logits, self.target, ignore_index=-1))
 
-    @property
-    def skip_rate(self) -> float:
-        """Share of the trunk's blocks that were not computed, in [0, 1]."""
-        return 1 - float(self.blocks_run.double().mean()) / self.blocks
-
     def known(self) -> Evaluation:
-        """The answers on the rows whose class is known; `expert_load` stays that of all rows."""
+        """The answers on the rows whose class is known; the experts' load stays that of all rows."""
         known = self.target >= 0
-        rows = {name: getattr(self, name)[known] for name in ("logits", "target", "rows", "blocks_run")}
-        return replace(self, **rows)
+        routes = None if self.routes is None else replace(self.routes, blocks_run=self.routes.blocks_run[known])
+        return Evaluation(self.logits[known], self.target[known], self.rows[known], routes)
 
     def metrics(self) -> dict[str, float]:
         """The figures of these rows by name.
@@ -91,7 +100,7 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, batches: Iterable[Batch], *, full: bool = False) -> Evaluation:
+def evaluate(model: Routed, batches: Iterable[Batch], *, full: bool = False) -> Evaluation:
     """The model's answers in evaluation mode; `full` runs every block for every row. Each module keeps its mode.
 
     Raises RequestError where there are no rows: a loader that is used up gives none.
@@ -100,12 +109,16 @@ def evaluate(model: nn.Module, batches: Iterable[Batch], *, full: bool = False) 
         pairs = [(model(b.inputs, b.present, full=full), b) for b in batches if len(b)]
     if not pairs:
         raise RequestError("batches: hold no rows to evaluate; a loader that is used up gives none")
-    outputs = [output for output, _ in pairs]
+    outputs: list[Output] = [output for output, _ in pairs]
     return Evaluation(
         logits=torch.cat([o.logits.float().cpu() for o in outputs]),
         target=torch.cat([b.target.cpu() for _, b in pairs]),
         rows=torch.cat([b.rows.cpu() for _, b in pairs]),
-        blocks_run=torch.cat([o.blocks_run.cpu() for o in outputs]),
-        expert_load=torch.stack([o.expert_load.cpu() for o in outputs]).sum(0),
-        blocks=outputs[0].expert_load.shape[0],
+        routes=_routes(outputs, model.routing) if model.routing is not None else None,
     )
+
+
+def _routes(outputs: list[Output], routing: Routing) -> Routes:
+    loads = [o.expert_load.cpu() for o in outputs if o.expert_load is not None]
+    ran = [o.blocks_run.cpu() for o in outputs if o.blocks_run is not None]
+    return Routes(torch.cat(ran), torch.stack(loads).sum(0), routing.blocks)

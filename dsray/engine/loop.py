@@ -110,7 +110,8 @@ class _Loop:
             where = f"step {state.step + 1} of stage {stage.name}"
             raise RunFailure(f"training diverged at {where} (gradient norm {norm}); use lower train.rates")
         execution.optimizer_step(state.optimizer)
-        state.model.balance(execution.expert_load(context))  # type: ignore[operator]
+        if state.model.routing is not None:
+            state.model.balance(execution.expert_load(context))
         epsilon = ready.epsilon(state.step) if ready.epsilon else None
         if epsilon is not None:
             state.add_radius(epsilon)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dsray.base import RequestError
 from dsray.base.noise import VERSION as NOISE
+from dsray.base.routed import Routed
 from dsray.learning import Anchor, ReplayMemory
 from dsray.optim import load_named_state, named_state
 
@@ -41,7 +42,7 @@ class TrainState:
     does not hold.
     """
 
-    model: nn.Module
+    model: Routed
     optimizer: torch.optim.Optimizer | None = None
     stage: int = 0
     step: int = 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from dsray.base import RequestError
 from dsray.base.modes import evaluating
+from dsray.base.protocols import Output
+from dsray.base.routed import Routed, Routing
 from dsray.data import labelled, to_batch, uneven
 from dsray.engine.executions import Execution
 from dsray.engine.worker import Worker
@@ -17,21 +19,18 @@ from dsray.engine.worker import Worker
 ROWS = 256
 
 
-def validation_line(model: nn.Module, worker: Worker, execution: Execution) -> dict[str, Any]:
+def validation_line(model: Routed, worker: Worker, execution: Execution) -> dict[str, Any]:
     """Figures and routing on the rows of the validation split that have a label, the same on every worker.
 
     accuracy: of all of them; `rows_unknown` are of a class that the training rows do not have and count as wrong.
     accuracy_known, balanced_accuracy (mean recall of the classes that occur) and loss: of the others. uneven: whether
     accuracy alone says little, see `dsray.data.uneven`. classes_answered: how many different classes are given as an
-    answer; where it is one for several rows, `one_answer` names it. skip_rate, expert_load, blocks_run: of all rows. A
-    worker may have no row at all.
+    answer; where it is one for several rows, `one_answer` names it. skip_rate, expert_load, blocks_run: of all rows,
+    of a model with routing. A worker may have no row at all.
     """
     data = worker.data
     rows = labelled(data, data.splits["validation"])[worker.rank :: worker.size]
-    trunk: Any = model.trunk
-    depth = len(trunk.blocks)
-    load = torch.zeros(depth, trunk.experts, dtype=torch.int64)
-    ran = torch.zeros(depth + 1, dtype=torch.int64)
+    routes = _Routes(model.routing) if model.routing is not None else None
     loss = torch.zeros((), dtype=torch.float64)
     tally = torch.zeros(3, len(data.schema.classes) + 1, dtype=torch.int64)
     with evaluating(model):
@@ -41,17 +40,31 @@ def validation_line(model: nn.Module, worker: Worker, execution: Execution) -> d
             logits = output.logits.float()
             loss += F.cross_entropy(logits, batch.target, reduction="sum", ignore_index=-1).double().cpu()
             tally += _tally(logits.argmax(-1).cpu(), batch.target.cpu(), tally.shape[1])
-            load += output.expert_load.cpu()
-            ran += torch.bincount(output.blocks_run.cpu(), minlength=depth + 1)
+            if routes is not None:
+                routes.add(output)
     loss, tally = execution.reduce(loss), execution.reduce(tally)
-    load, ran = execution.reduce(load), execution.reduce(ran)
-    executed = float((ran * torch.arange(depth + 1)).sum()) / (int(ran.sum()) * depth)
-    return {
-        **_figures(tally, float(loss), data.schema.classes),
-        "skip_rate": 1 - executed,
-        "expert_load": load.tolist(),
-        "blocks_run": ran[1:].tolist(),
-    }
+    figures = _figures(tally, float(loss), data.schema.classes)
+    return figures | (routes.figures(execution) if routes is not None else {})
+
+
+class _Routes:
+    """What the rows of a split ran."""
+
+    def __init__(self, routing: Routing):
+        self.blocks = routing.blocks
+        self.load = torch.zeros(routing.blocks, routing.experts, dtype=torch.int64)
+        self.ran = torch.zeros(routing.blocks + 1, dtype=torch.int64)
+
+    def add(self, output: Output) -> None:
+        assert output.expert_load is not None and output.blocks_run is not None
+        self.load += output.expert_load.cpu()
+        self.ran += torch.bincount(output.blocks_run.cpu(), minlength=self.blocks + 1)
+
+    def figures(self, execution: Execution) -> dict[str, Any]:
+        """skip_rate, expert_load, blocks_run of the rows of all workers."""
+        load, ran = execution.reduce(self.load), execution.reduce(self.ran)
+        executed = float((ran * torch.arange(self.blocks + 1)).sum()) / (int(ran.sum()) * self.blocks)
+        return {"skip_rate": 1 - executed, "expert_load": load.tolist(), "blocks_run": ran[1:].tolist()}
 
 
 def _tally(answer: Tensor, target: Tensor, columns: int) -> Tensor:

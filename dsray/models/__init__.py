@@ -5,20 +5,17 @@ from dsray.models.experts import ExpertsConfig
 from dsray.models.files import load_model, load_part, save_model
 from dsray.models.model import RoutedModel
 from dsray.models.parameters import active_parameters, count_parameters, skeleton
-from dsray.models.pieces import Piece, piece_of
 from dsray.models.trunk import TrunkConfig
 
 __all__ = [
     "ExpertsConfig",
     "ModelConfig",
-    "Piece",
     "RoutedModel",
     "TrunkConfig",
     "active_parameters",
     "count_parameters",
     "load_model",
     "load_part",
-    "piece_of",
     "save_model",
     "skeleton",
 ]

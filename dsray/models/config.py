@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, ValidationError, model_validator
 
 from dsray.base import Config, RequestError
+from dsray.base.routed import Routed
 from dsray.data.schema import Schema
 from dsray.models.depth import AnyDepth, EarlyExitConfig
 from dsray.models.encoders import EncodersConfig
@@ -44,7 +45,7 @@ class ModelConfig(Config):
             encoders, self.width, self.trunk, depth, lambda: self.head.build(self.width, len(schema.classes))
         )
 
-    def pretrained(self, model: RoutedModel) -> None:
+    def pretrained(self, model: Routed) -> None:
         """Give an untrained model the weights that its parts bring along; only where a new training begins."""
-        for name, encoder in model.encoders.items():
+        for name, encoder in model.get_submodule("encoders").named_children():
             getattr(self.encoders, name).pretrained(encoder)

@@ -6,37 +6,32 @@ may be none. Nothing branches in Python on data.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dsray.base.routed import Exportable
 from dsray.models.experts import Experts
+from dsray.models.parts import RoutedParts
 from dsray.models.trunk import Block
 
-if TYPE_CHECKING:
-    from dsray.models.model import RoutedModel
 
+class ExportableModel(Exportable):
+    """forward(*inputs, *present) -> logits (batch, classes), blocks_run (batch,) int64."""
 
-class ExportableModel(nn.Module):
-    """forward(*inputs, *present) -> logits (batch, classes), blocks_run (batch,) int64.
+    outputs = ("logits", "blocks_run")
 
-    inputs and present flags (batch,) bool come in the order of `names`.
-    """
-
-    def __init__(self, model: RoutedModel):
+    def __init__(self, model: RoutedParts):
         super().__init__()
         self.model = model
-        self.names = tuple(model.encoders)
+        self.tensors = self.present = tuple(model.encoders)
         self.experts = nn.ModuleList(
             ExportableExperts(block.experts) if block.experts is not None else nn.Identity() for block in model.trunk
         )
 
     def forward(self, *values: Tensor) -> tuple[Tensor, Tensor]:
-        half = len(self.names)
-        inputs = dict(zip(self.names, values[:half], strict=True))
-        present = dict(zip(self.names, values[half:], strict=True))
+        inputs = dict(zip(self.tensors, values, strict=False))
+        present = dict(zip(self.present, values[len(self.tensors) :], strict=True))
         tokens, mask = self.model.stem(inputs, present)
         going = torch.arange(tokens.shape[0], device=tokens.device)
         depth = self.model.depth

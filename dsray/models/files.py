@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from dsray.base import RequestError
 from dsray.base.folders import put_back, replacing_folder
 from dsray.base.kinds import untrusted
+from dsray.base.routed import Routed
 from dsray.base.sums import Damaged, check_sums, parse, write_sums
 from dsray.data.schema import Schema
 from dsray.models.config import ModelConfig
-from dsray.models.model import RoutedModel
 
 FORMAT = 2
 """1 had no `sums.json`; it is still read."""
@@ -28,7 +28,7 @@ _FILES = ("model.json", "model.safetensors")
 
 
 def save_model(
-    folder: Path, model: RoutedModel, config: ModelConfig, schema: Schema, training: Mapping[str, Any] | None = None
+    folder: Path, model: Routed, config: ModelConfig, schema: Schema, training: Mapping[str, Any] | None = None
 ) -> None:
     """Write weights, router state, config and schema in one step; an older model in `folder` is replaced.
 
@@ -55,7 +55,7 @@ def is_sound(folder: Path, needed: tuple[str, ...] = _FILES) -> bool:
 
 def load_model(
     folder: Path, *, trust: bool = False, expected: ModelConfig | None = None
-) -> tuple[RoutedModel, ModelConfig, Schema]:
+) -> tuple[Routed, ModelConfig, Schema]:
     """The model in evaluation mode with its config and schema.
 
     trust: import plug-ins of its own that the file names; without it such a file is a RequestError, since the folder
@@ -81,7 +81,7 @@ def load_model(
     return model.eval(), config, schema
 
 
-def restored(build: Callable[[], RoutedModel], tensors: Mapping[str, Tensor]) -> RoutedModel:
+def restored(build: Callable[[], Routed], tensors: Mapping[str, Tensor]) -> Routed:
     """The model that `build` makes, with saved tensors in place of its own, which are not even drawn.
 
     Buffers that are not saved hold what `build` gives them. Raises RuntimeError for tensors that do not fit.

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from dsray.base.routed import Routed
 from dsray.data.schema import Schema
 from dsray.models.config import ModelConfig
-from dsray.models.model import RoutedModel
 
 
 class _Uninitialised(TorchFunctionMode):
@@ -22,13 +22,13 @@ class _Uninitialised(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def skeleton(config: ModelConfig, schema: Schema) -> RoutedModel:
+def skeleton(config: ModelConfig, schema: Schema) -> Routed:
     """The model on the meta device: names and shapes of its parameters, no memory."""
     with torch.device("meta"), _Uninitialised():
         return config.build(schema)
 
 
-def count_parameters(model: RoutedModel) -> dict[str, int]:
+def count_parameters(model: Routed) -> dict[str, int]:
     """Parameters per part (`encoders.image`, `trunk.blocks.0`, `head`, ...) and their `total`."""
     counts: Counter[str] = Counter()
     for name, parameter in model.named_parameters():
@@ -36,15 +36,9 @@ def count_parameters(model: RoutedModel) -> dict[str, int]:
     return {**counts, "total": sum(counts.values())}
 
 
-def active_parameters(model: RoutedModel) -> int:
+def active_parameters(model: Routed) -> int:
     """Parameters that a sample with every modality touches when it runs all blocks: only its top-k experts count."""
-    idle = 0
-    for block in model.trunk:
-        if block.experts is not None:
-            config = block.experts.config
-            routed = sum(p.numel() for name, p in block.experts.named_parameters() if not name.startswith("router"))
-            idle += routed * (config.count - config.top_k) // config.count
-    return count_parameters(model)["total"] - idle
+    return count_parameters(model)["total"] - model.idle_parameters()
 
 
 def _part(name: str) -> str:

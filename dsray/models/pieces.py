@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from dsray.base.batch import Batch
-from dsray.models.model import RoutedModel
+from dsray.base.routed import Piece
+from dsray.models.parts import RoutedParts
 
 
-class Piece(nn.Module):
+class RoutedPiece(Piece):
     """Some consecutive blocks of a model in training mode; the first piece begins with the stem.
 
     Between pieces travel the tokens, their mask, and the logits of every exit so far; the last piece gives all exits.
-    The parameters are the model's own. loads: per call, the (experts,) load of each of the piece's blocks.
+    loads: per pass, the (experts,) load of each of the piece's blocks.
     """
 
-    def __init__(self, model: RoutedModel, index: int, pieces: int):
+    def __init__(self, model: RoutedParts, index: int, pieces: int):
         super().__init__()
         self.model = model
         blocks = len(model.trunk.blocks)
@@ -26,7 +28,6 @@ class Piece(nn.Module):
         self.loads: list[list[Tensor]] = []
 
     def pack(self, batch: Batch) -> tuple[Tensor, ...]:
-        """What the first piece is called with; the others receive theirs from the piece before."""
         self.inputs, self.present = tuple(batch.inputs), tuple(batch.present)
         return (*batch.inputs.values(), *batch.present.values()) if self.first else ()
 
@@ -49,6 +50,17 @@ class Piece(nn.Module):
                 exits.append(self.model.exit_logits(i + 1, tokens))
         self.loads.append(loads)
         return tuple(exits) if self.last else (tokens, mask, *exits)
+
+    def expert_load(self, passes: int) -> Tensor:
+        trunk = self.model.trunk
+        load = torch.stack([trunk.no_load(self.model.answer.device)] * len(trunk.blocks))
+        for of_pass in self.loads[-passes:]:  # before the first of a schedule, torch runs one to learn the shapes
+            for block, counts in zip(self.blocks, of_pass, strict=True):
+                load[block] += counts
+        return load
+
+    def forget(self) -> None:
+        self.loads = []
 
 
 def piece_of(name: str, blocks: int, pieces: int) -> int:

@@ -7,7 +7,7 @@ al. 2019 on why the two differ). Squared mini-batch gradients are a third thing 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from dsray.base.batch import Batch
 from dsray.base.modes import evaluating
 from dsray.base.noise import key_of, uniform_torch
 from dsray.base.protocols import as_classifier
+from dsray.base.routed import Routed
 
 FisherKind = Literal["true", "empirical"]
 
@@ -75,9 +76,8 @@ def _gradients(
 
 def _answers(model: nn.Module) -> Callable[[Batch], tuple[Tensor, ...]]:
     """The logits of every exit of the model, or its only ones."""
-    exits = getattr(model, "classify_at_exits", None)
-    if exits is not None:
-        return cast(Callable[[Batch], tuple[Tensor, ...]], exits)
+    if isinstance(model, Routed):
+        return model.classify_at_exits
     classify = as_classifier(model)
     return lambda batch: (classify(batch),)
 

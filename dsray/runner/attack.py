@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from dsray.attacks import Judgement, check_judged
+from dsray.base.routed import Routed
 from dsray.data import Prepared
 from dsray.engine import JudgeConfig
 from dsray.record import Record
@@ -26,7 +26,7 @@ def attack_step(
     data: Prepared,
     judge: JudgeConfig,
     seed: int,
-    models: dict[str, nn.Module],
+    models: dict[str, Routed],
     place: Place,
     *,
     own: bool = True,
@@ -76,7 +76,7 @@ def attack_step(
     return report
 
 
-def _judge(job: Job, models: dict[str, nn.Module], data: Prepared, judge: JudgeConfig, seed: int) -> Judgement:
+def _judge(job: Job, models: dict[str, Routed], data: Prepared, judge: JudgeConfig, seed: int) -> Judgement:
     name, epsilon, rows = job
     return judge_shard(models[name], data, rows, judge, epsilon, seed)
 
@@ -93,7 +93,7 @@ def _merge(jobs: list[Job], parts: list[Judgement], name: str, epsilon: float) -
 
 
 @torch.no_grad()
-def _examples(data: Prepared, found: Judgement, model: nn.Module) -> list[dict[str, Any]]:
+def _examples(data: Prepared, found: Judgement, model: Routed) -> list[dict[str, Any]]:
     """Rows that were right and fell: clean, adversarial, and their difference around grey."""
     batch = found.adversarial
     if batch is None:

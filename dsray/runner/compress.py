@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from dsray.attacks import perturb
 from dsray.base.batch import Batch, concatenate
 from dsray.base.modes import evaluating
 from dsray.base.noise import key_of
+from dsray.base.routed import Routed
 from dsray.compress import CompressConfig
 from dsray.compress.compress import Rows, compress
 from dsray.data import Prepared, labelled, to_batch
@@ -25,7 +25,7 @@ def compress_step(
     record: Record,
     experiment: Experiment,
     data: Prepared,
-    model: nn.Module,
+    model: Routed,
     config: CompressConfig,
     place: Place,
     *,
@@ -59,7 +59,7 @@ def compress_step(
     return report
 
 
-def _adversarial(split: str, experiment: Experiment, data: Prepared, model: nn.Module, place: Place) -> Batch | None:
+def _adversarial(split: str, experiment: Experiment, data: Prepared, model: Routed, place: Place) -> Batch | None:
     """Rows of the split moved against the torch model by the first attack of the judgement, to its full strength.
 
     Without an `adversarial` section the default judgement is used; None where there is no image to move.
@@ -71,7 +71,7 @@ def _adversarial(split: str, experiment: Experiment, data: Prepared, model: nn.M
     return concatenate(place.map(_moved, shards(rows), model, data, judge, experiment.seed))
 
 
-def _moved(rows: np.ndarray, model: nn.Module, data: Prepared, judge: JudgeConfig, seed: int) -> Batch:
+def _moved(rows: np.ndarray, model: Routed, data: Prepared, judge: JudgeConfig, seed: int) -> Batch:
     batch = to_batch(data.take(rows), data.schema)
     with evaluating(model):
         return perturb(judge.attacks[0].build(), model, batch, judge.epsilon, seed=seed)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
+from dsray.base.routed import Routed
 from dsray.data import Prepared, uneven
 from dsray.engine import Evaluation
 from dsray.experiment import Experiment
 from dsray.learning import forgetting, learning_accuracy, retention
-from dsray.models import RoutedModel, active_parameters, count_parameters
+from dsray.models import active_parameters, count_parameters
 from dsray.record import Record
 from dsray.runner.judge import batches, clean_figures, validation_figures
 from dsray.runner.pictures import data_uri, png_base64
@@ -21,14 +21,13 @@ EXAMPLES = 12
 BINS = 15
 
 
-def evaluate_step(
-    record: Record, experiment: Experiment, data: Prepared, model: RoutedModel, twin: nn.Module | None
-) -> None:
+def evaluate_step(record: Record, experiment: Experiment, data: Prepared, model: Routed, twin: Routed | None) -> None:
     """Write the clean figures to `metrics.json`, their detail to `evaluation.json`, a request to `example.json`."""
     figures, found = clean_figures(model, data)
     figures |= validation_figures(experiment, model, data)
     figures["parameters"] = count_parameters(model)["total"]
-    figures["active_parameters"] = active_parameters(model)
+    if model.routing is not None:
+        figures["active_parameters"] = active_parameters(model)
     figures |= _training_figures(record)
     if twin is not None:
         figures["test_accuracy_undefended"] = clean_figures(twin, data)[0]["test_accuracy"]
@@ -63,7 +62,7 @@ def _training_figures(record: Record) -> dict[str, float]:
     return figures
 
 
-def _detail(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
+def _detail(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]:
     """What the report shows of `found`: groups, routing and `answered` of all its rows, the rest of those of known class."""
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
@@ -110,24 +109,26 @@ def _reliability(found: Evaluation) -> list[dict[str, float]]:
     return bins
 
 
-def _routing(data: Prepared, model: RoutedModel, found: Evaluation) -> dict[str, Any]:
-    right = found.logits.argmax(-1) == found.target
-    depths = found.blocks_run.unique().tolist()
+def _routing(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any] | None:
+    routes, routing = found.routes, model.routing
+    if routes is None or routing is None:
+        return None
+    right, ran = found.logits.argmax(-1) == found.target, routes.blocks_run
     detail: dict[str, Any] = {
-        "blocks_run": {str(n): int((found.blocks_run == n).sum()) for n in range(1, found.blocks + 1)},
-        "accuracy_by_blocks": {str(n): float(right[found.blocks_run == n].double().mean()) for n in depths},
-        "expert_load": found.expert_load.tolist(),
-        "confidence_threshold": model.depth.threshold if model.depth.exits else None,
+        "blocks_run": {str(n): int((ran == n).sum()) for n in range(1, routes.blocks + 1)},
+        "accuracy_by_blocks": {str(n): float(right[ran == n].double().mean()) for n in ran.unique().tolist()},
+        "expert_load": routes.expert_load.tolist(),
+        "confidence_threshold": routing.threshold,
     }
-    if found.expert_load.shape[1]:
-        detail["expert_by_class"] = _experts_by_class(data, model)
+    if routing.experts:
+        detail["expert_by_class"] = _experts_by_class(data, model, routing.experts)
     return detail
 
 
 @torch.no_grad()
-def _experts_by_class(data: Prepared, model: RoutedModel) -> list[list[int]]:
+def _experts_by_class(data: Prepared, model: Routed, experts: int) -> list[list[int]]:
     """(classes, experts): which expert of the first block the test rows of each class load."""
-    counts = np.zeros((len(data.schema.classes), model.trunk.experts), np.int64)
+    counts = np.zeros((len(data.schema.classes), experts), np.int64)
     rows, target = data.splits["test"], data.columns["target"][data.splits["test"]]
     for i in range(len(counts)):
         for batch in batches(data, rows[target == i], 512):
@@ -166,7 +167,7 @@ def _examples(data: Prepared, found: Evaluation) -> list[dict[str, Any]]:
                 "target": data.schema.classes[target],
                 "prediction": data.schema.classes[int(answer[i])],
                 "confidence": float(confidence[i]),
-                "blocks_run": int(found.blocks_run[i]),
+                "blocks_run": None if found.routes is None else int(found.routes.blocks_run[i]),
             }
         )
     return examples

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from torch import nn
 
 from dsray.attacks import Judgement, check_judged, judge_batch
 from dsray.base import RequestError
 from dsray.base.batch import Batch
 from dsray.base.modes import evaluating
 from dsray.base.noise import key_of
+from dsray.base.routed import Routed
 from dsray.data import Prepared, known, labelled, to_batch
 from dsray.engine import Evaluation, JudgeConfig, evaluate
 from dsray.experiment import Experiment
@@ -30,7 +30,7 @@ def batches(data: Prepared, rows: np.ndarray, size: int = BATCH_ROWS) -> Iterato
         yield to_batch(data.take(rows[i : i + size]), data.schema)
 
 
-def clean_figures(model: nn.Module, data: Prepared, split: str = "test") -> tuple[dict[str, float], Evaluation]:
+def clean_figures(model: Routed, data: Prepared, split: str = "test") -> tuple[dict[str, float], Evaluation]:
     """Flat figures of a split (`test_accuracy`, ..., `skip_rate`, `test_accuracy_without_image`) and the answers.
 
     Both are of the rows that have a label; how many have none is `test_rows_unlabelled`. An accuracy is of all these
@@ -38,12 +38,13 @@ def clean_figures(model: nn.Module, data: Prepared, split: str = "test") -> tupl
     """
     rows = labelled(data, data.splits[split])
     found = evaluate(model, batches(data, rows))
-    whole = evaluate(model, batches(data, rows), full=True)
     figures = {f"{split}_{name}": value for name, value in found.metrics().items()}
     figures[f"{split}_rows_unlabelled"] = len(data.splits[split]) - len(rows)
-    figures["skip_rate"] = found.skip_rate
-    figures[f"{split}_accuracy_full"] = whole.accuracy
-    figures["skip_loss_points"] = 100 * (whole.accuracy - found.accuracy)
+    if found.routes is not None:
+        whole = evaluate(model, batches(data, rows), full=True)
+        figures["skip_rate"] = found.routes.skip_rate
+        figures[f"{split}_accuracy_full"] = whole.accuracy
+        figures["skip_loss_points"] = 100 * (whole.accuracy - found.accuracy)
     if len(data.schema.modalities) > 1:
         for name in data.schema.modalities:
             hidden = evaluate(model, (b.without(name) for b in batches(data, rows)))
@@ -95,7 +96,7 @@ def shards(rows: np.ndarray) -> list[np.ndarray]:
 
 
 def judge_shard(
-    model: nn.Module, data: Prepared, rows: np.ndarray, judge: JudgeConfig, epsilon: float, seed: int
+    model: Routed, data: Prepared, rows: np.ndarray, judge: JudgeConfig, epsilon: float, seed: int
 ) -> Judgement:
     """All attacks of the judgement on one shard, the adversarial rows kept; `check_judged` is for all shards together."""
     batch = to_batch(data.take(rows), data.schema)
@@ -103,7 +104,7 @@ def judge_shard(
         return judge_batch(model, batch, judge.attacks, epsilon, seed, keep_adversarial=True)
 
 
-def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared) -> dict[str, float]:
+def validation_figures(experiment: Experiment, model: Routed, data: Prepared) -> dict[str, float]:
     """What choices are made by: `val_accuracy` and, with an `adversarial` section, `val_robust_accuracy` and their mean.
 
     Robustness is judged by the first attack on at most 150 rows; by all attacks where the first has no gradient on any of
@@ -125,5 +126,5 @@ def validation_figures(experiment: Experiment, model: nn.Module, data: Prepared)
     return figures
 
 
-def _judged(model: nn.Module, data: Prepared, rows: np.ndarray, judge: JudgeConfig, seed: int) -> Judgement:
+def _judged(model: Routed, data: Prepared, rows: np.ndarray, judge: JudgeConfig, seed: int) -> Judgement:
     return Judgement.merge([judge_shard(model, data, s, judge, judge.epsilon, seed) for s in shards(rows)])

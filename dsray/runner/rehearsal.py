@@ -16,9 +16,11 @@ from torch.optim import SGD
 from dsray.base import DsrayError, RequestError
 from dsray.base.batch import Batch
 from dsray.base.kinds import own_plugins
+from dsray.base.protocols import Output
+from dsray.base.routed import Routed
 from dsray.data import Prepared, to_batch
 from dsray.experiment import Experiment
-from dsray.models import RoutedModel, load_model, save_model, skeleton
+from dsray.models import load_model, save_model, skeleton
 
 ROWS = 4
 
@@ -54,7 +56,7 @@ def _planned(experiment: Experiment, data: Prepared, batch: Batch) -> None:
     skeleton(experiment.model, data.schema)
 
 
-def _fresh(experiment: Experiment, data: Prepared) -> RoutedModel:
+def _fresh(experiment: Experiment, data: Prepared) -> Routed:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = experiment.model.build(data.schema)
@@ -63,8 +65,9 @@ def _fresh(experiment: Experiment, data: Prepared) -> RoutedModel:
 
 
 @torch.no_grad()
-def _answers(model: RoutedModel, batch: Batch) -> Tensor:
-    return model(batch.inputs, batch.present, full=True).logits
+def _answers(model: Routed, batch: Batch) -> Tensor:
+    output: Output = model(batch.inputs, batch.present, full=True)
+    return output.logits
 
 
 def _run(experiment: Experiment, data: Prepared, batch: Batch) -> None:
@@ -75,14 +78,13 @@ def _step(experiment: Experiment, data: Prepared, batch: Batch) -> None:
     _trained(experiment, data, batch)
 
 
-def _trained(experiment: Experiment, data: Prepared, batch: Batch) -> RoutedModel:
+def _trained(experiment: Experiment, data: Prepared, batch: Batch) -> Routed:
     """The model after a step, so that what training alone changes is there too."""
     model = _fresh(experiment, data).train()
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
-        exits = model(batch.inputs, batch.present, full=True).exits
-        loss = sum(cross_entropy(logits, batch.target.clamp(min=0)) for logits in exits)
-        loss.backward()  # type: ignore[union-attr]
+        exits = model.classify_at_exits(batch)
+        torch.stack([cross_entropy(logits, batch.target.clamp(min=0)) for logits in exits]).sum().backward()
         SGD(model.parameters(), lr=1e-3).step()
     return model.eval()
 
@@ -110,5 +112,6 @@ def _exported(experiment: Experiment, data: Prepared, batch: Batch) -> None:
     with tempfile.TemporaryDirectory() as scratch, torch.no_grad():
         export_onnx(model, traced, Path(scratch) / "model.onnx")
         found = OnnxModel(Path(scratch) / "model.onnx").run(columns(other))
-        output = model(other.inputs, other.present)
-    parity(Outputs(output.logits.numpy(), output.logits.softmax(-1).numpy(), output.blocks_run.numpy()), found)
+        output: Output = model(other.inputs, other.present)
+    ran = None if output.blocks_run is None else output.blocks_run.numpy()
+    parity(Outputs(output.logits.numpy(), output.logits.softmax(-1).numpy(), ran), found)

@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import nn
 
 from dsray.base import RequestError, interruption
+from dsray.base.routed import Routed
 from dsray.base.sealed import made_from
 from dsray.data import Prepared
 from dsray.data.counts import lines
 from dsray.experiment import Experiment
-from dsray.models import RoutedModel, load_model
+from dsray.models import load_model
 from dsray.record import Record
 from dsray.record.manifest import make_manifest
 from dsray.report.html import write_report
@@ -135,13 +135,13 @@ class _Run:
         with RunWatch(self.record, self.progress, self.stopwatch) as watch:
             self.place.train(self.experiment, data, self.record.path, watch)
 
-    def _attack(self, data: Prepared, model: nn.Module, twin: nn.Module | None) -> None:
+    def _attack(self, data: Prepared, model: Routed, twin: Routed | None) -> None:
         assert self.experiment.adversarial is not None
         models = {"": model} | ({"_undefended": twin} if twin is not None else {})
         judge = self.experiment.adversarial.judge
         attack_step(self.record, data, judge, self.experiment.seed, models, self.place)
 
-    def _compress(self, data: Prepared, model: nn.Module) -> None:
+    def _compress(self, data: Prepared, model: Routed) -> None:
         assert self.experiment.compress is not None
         compress_step(self.record, self.experiment, data, model, self.experiment.compress, self.place)
 
@@ -154,13 +154,13 @@ class _Run:
         self.record.write_json("answer.json", {"request": request, "answer": answer})
 
 
-def models_of(record: Record, experiment: Experiment, data: Prepared) -> tuple[RoutedModel, RoutedModel | None]:
+def models_of(record: Record, experiment: Experiment, data: Prepared) -> tuple[Routed, Routed | None]:
     """The trained model of a record and its undefended twin, if it has one, as the record's experiment builds them.
 
     data: the rows of the record, which both must read as they were trained to.
     """
 
-    def model(folder: Path) -> RoutedModel:
+    def model(folder: Path) -> Routed:
         found, _, schema = load_model(folder, expected=experiment.model)
         if schema != data.schema:
             raise RequestError(

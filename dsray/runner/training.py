@@ -9,11 +9,12 @@ import torch.distributed as dist
 
 from dsray.base import RequestError
 from dsray.base.noise import key_of
+from dsray.base.routed import Routed
 from dsray.engine import Cadence, TrainConfig, TrainState, Worker, fit
 from dsray.engine.checkpoint import load_checkpoint, newest_checkpoint
 from dsray.engine.executions import DataParallel, Execution, Pipeline, SingleProcess
 from dsray.experiment import Experiment
-from dsray.models import RoutedModel, save_model
+from dsray.models import save_model
 from dsray.runner.files import TrainingFiles
 
 VALIDATIONS = 5
@@ -22,7 +23,7 @@ VALIDATIONS = 5
 
 def train(
     experiment: Experiment, worker: Worker, *, undefended: bool = False, files: TrainingFiles | None = None
-) -> RoutedModel:
+) -> Routed:
     """Train to the end, from the newest checkpoint in `files` if there is one; rank 0 writes the model there."""
     torch.set_num_threads(experiment.train.threads)
     model = new_model(experiment, worker)
@@ -74,13 +75,13 @@ def cadence_of(config: TrainConfig, steps: int) -> Cadence:
     return Cadence(config.log_every, min(config.validate_every, max(1, steps // VALIDATIONS)), config.checkpoint_every)
 
 
-def new_model(experiment: Experiment, worker: Worker) -> RoutedModel:
+def new_model(experiment: Experiment, worker: Worker) -> Routed:
     """The untrained model on the worker's device: a pure function of the experiment's seed, no weights read yet."""
     torch.manual_seed(key_of(experiment.seed, "model") % 2**63)
     return experiment.model.build(worker.data.schema).to(worker.device)
 
 
-def make_execution(experiment: Experiment, model: RoutedModel, worker: Worker) -> Execution:
+def make_execution(experiment: Experiment, model: Routed, worker: Worker) -> Execution:
     """How steps are carried out: in this process, or with all those of torch.distributed by the `parallel` section."""
     parallel, precision = experiment.parallel, experiment.train.precision
     if not dist.is_initialized() or dist.get_world_size() == 1:

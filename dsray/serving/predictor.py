@@ -39,7 +39,7 @@ class Predictor:
         return columns_of(list(instances), self.artefact.schema, field)
 
     def predict(self, instances: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """label, confidence, the likeliest probabilities, compute used and model version of each instance."""
+        """label, confidence, the likeliest probabilities, compute used (of a model with routing) and model version."""
         return self.answer(self.check(instances), len(instances))
 
     def answer(self, columns: Columns, rows: int) -> list[dict[str, Any]]:
@@ -47,17 +47,17 @@ class Predictor:
         found = self.model.run_all(columns, rows)
         blocks = self.artefact.blocks
         answers = []
-        for probabilities, ran in zip(found.probabilities, found.blocks_run.tolist(), strict=True):
+        ran = [] if found.blocks_run is None else found.blocks_run.tolist()
+        for i, probabilities in enumerate(found.probabilities):
             order = (-probabilities).argsort(kind="stable")[:SHOWN]
-            answers.append(
-                {
-                    "label": self.classes[order[0]],
-                    "confidence": float(probabilities[order[0]]),
-                    "probabilities": {self.classes[i]: float(probabilities[i]) for i in order},
-                    "compute": {"blocks_run": ran, "blocks": blocks, "share": ran / blocks},
-                    "model": self.artefact.version,
-                }
-            )
+            answer: dict[str, Any] = {
+                "label": self.classes[order[0]],
+                "confidence": float(probabilities[order[0]]),
+                "probabilities": {self.classes[i]: float(probabilities[i]) for i in order},
+            }
+            if blocks is not None:
+                answer["compute"] = {"blocks_run": ran[i], "blocks": blocks, "share": ran[i] / blocks}
+            answers.append({**answer, "model": self.artefact.version})
         return answers
 
     def answer_rows(self, rows: Sequence[Columns]) -> list[dict[str, Any]]:
@@ -70,7 +70,11 @@ def _check_fit(artefact: Artefact, model: OnnxModel) -> None:
     """A RequestError unless the graph reads what the schema describes and answers with its classes."""
     schema = artefact.schema
     wanted: dict[str, list[int]] = {f"present_{name}": [] for name in schema.modalities}
-    wanted |= {"logits": [len(schema.classes)], "blocks_run": []}
+    wanted |= {"logits": [len(schema.classes)]} | ({} if artefact.blocks is None else {"blocks_run": []})
+    if artefact.blocks is not None and "blocks_run" not in model.outputs:
+        raise RequestError(
+            f"artefact: {artefact.folder / 'model.onnx'} does not tell the blocks that its manifest names; compress again"
+        )
     if schema.image is not None:
         wanted["image"] = [schema.image.channels, schema.image.height, schema.image.width]
     if schema.text is not None:

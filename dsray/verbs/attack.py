@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
-from torch import nn
 
+from dsray.base.routed import Routed
 from dsray.engine import JudgeConfig
 from dsray.record.cautions import of_judgement
 from dsray.record.words import sentence
@@ -32,7 +32,7 @@ def attack_run(
     judge = experiment.adversarial.judge if experiment.adversarial else JudgeConfig()
     with writing(record, command, console), at_work(record, experiment, local) as (place, data):
         model, twin = models_of(record, original, data)
-        models: dict[str, nn.Module] = {"": model}
+        models: dict[str, Routed] = {"": model}
         if twin is not None:
             models["_undefended"] = twin
         same = own is not None and judge == own.judge

@@ -43,7 +43,11 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
             **of_image,
             "prediction": [a["label"] for a in answers],
             "confidence": [a["confidence"] for a in answers],
-            "blocks_run": [a["compute"]["blocks_run"] for a in answers],
+            **(
+                {}
+                if predictor.artefact.blocks is None
+                else {"blocks_run": [a["compute"]["blocks_run"] for a in answers]}
+            ),
         }
     )
     target = table.column("target").to_numpy()

@@ -16,7 +16,7 @@ from dsray.engine.context import Context
 from dsray.engine.executions import Pipeline, SingleProcess
 from dsray.engine.terms import TaskConfig
 from dsray.experiment import Experiment
-from dsray.models import Piece, load_model, piece_of
+from dsray.models import load_model
 from dsray.runner.files import TrainingFiles
 from dsray.runner.training import new_model, train
 
@@ -97,7 +97,7 @@ def test_pieces_give_the_gradients_of_one_process(tmp_path, workers, pieces, tre
         for name, grad in found["grads"].items():
             other = torch.zeros_like(grad) if expected[name] is None else expected[name]
             assert torch.allclose(grad, other, atol=1e-6), name
-            assert piece_of(name, 3, pieces) == rank % pieces
+            assert model.piece_of(name, pieces) == rank % pieces
         seen |= set(found["grads"])
     assert seen >= {name for name, grad in expected.items() if grad is not None}
 
@@ -189,18 +189,18 @@ def test_a_killed_pipeline_goes_on_in_one_process(tmp_path):
 def test_every_part_of_a_model_is_in_one_piece():
     model, _ = made(TREE)
     for pieces in (2, 3):
-        blocks = [list(Piece(model, i, pieces).blocks) for i in range(pieces)]
+        blocks = [list(model.piece(i, pieces).blocks) for i in range(pieces)]
         assert sum(blocks, []) == [0, 1, 2]
         for name in model.state_dict():
             words = name.split(".")
-            owner = piece_of(name, 3, pieces)
+            owner = model.piece_of(name, pieces)
             if words[0] == "trunk":
                 assert int(words[2]) in blocks[owner]
             elif words[0] == "exits":
                 assert int(words[1]) - 1 in blocks[owner]
             else:
                 assert owner == (pieces - 1 if words[0] == "head" else 0)
-    assert isinstance(Piece(model, 0, 2), nn.Module)
+    assert isinstance(model.piece(0, 2), nn.Module)
 
 
 @pytest.mark.parametrize(

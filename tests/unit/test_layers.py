@@ -161,7 +161,7 @@ def named(node: ast.expr) -> str:
     return ast.unparse(node).split("[")[0].split(".")[-1]
 
 
-KNOWN = {("dsray.data.prepared", "dsray.data.remarks"), ("dsray.models.exportable", "dsray.models.model")}
+KNOWN = {("dsray.data.prepared", "dsray.data.remarks")}
 
 
 def circles(files: dict[str, ast.AST]) -> set[tuple[str, ...]]:

@@ -13,12 +13,12 @@ from torch import Tensor
 from dsray.base import RequestError
 from dsray.base.batch import Batch
 from dsray.base.protocols import Output
+from dsray.base.routed import Routed
 from dsray.engine.context import Context
 from dsray.engine.executions import local
 from dsray.engine.executions.data_parallel import sum_gradients, summed
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
 from dsray.engine.state import TrainState
-from dsray.models import Piece, RoutedModel, piece_of
 from dsray.optim import load_named_state, named_state
 
 
@@ -35,7 +35,7 @@ class Pipeline:
 
     def __init__(
         self,
-        model: RoutedModel,
+        model: Routed,
         microbatches: int,
         precision: Precision = "fp32",
         along: dist.ProcessGroup | None = None,
@@ -45,9 +45,8 @@ class Pipeline:
         self.device = next(model.parameters()).device
         self.along, self.across = along, across
         self.index, self.pieces = dist.get_rank(along), dist.get_world_size(along)
-        self.piece = Piece(model, self.index, self.pieces)
-        blocks = len(model.trunk.blocks)
-        self.owner = {name: piece_of(name, blocks, self.pieces) for name in model.state_dict()}
+        self.piece = model.piece(self.index, self.pieces)
+        self.owner = {name: model.piece_of(name, self.pieces) for name in model.state_dict()}
         self._schedule: tuple[object, Any] = (None, None)
         self._rows = 1
         self._context: Context | None = None
@@ -64,7 +63,8 @@ class Pipeline:
                 f"parallel.microbatches: {self.microbatches} do not divide the {len(context.batch)} rows of a worker"
             )
         self._context, self._terms, self._rows = context, terms, rows
-        self._parts, self.piece.loads = [], []
+        self._parts = []
+        self.piece.forget()
         packed = self.piece.pack(context.batch)
         # torch cuts inputs and target into microbatches itself and hands each piece of the target to the loss. What the
         # terms need of a batch is more than a target: so the target is the position of each row, by which the loss takes
@@ -83,13 +83,8 @@ class Pipeline:
         return {name: parts[i] for i, (name, _, _) in enumerate(terms)}
 
     def expert_load(self, context: Context) -> Tensor:
-        trunk = self.model.trunk
-        # Each process fills in the blocks of its own piece and leaves zeros elsewhere, so that the sum along the pipeline
-        # is the whole table.
-        load = torch.stack([trunk.no_load(self.device)] * len(trunk.blocks))
-        for of_microbatch in self.piece.loads[-self.microbatches :]:
-            for block, counts in zip(self.piece.blocks, of_microbatch, strict=True):
-                load[block] += counts
+        load = self.piece.expert_load(self.microbatches)
+        # zeros in the blocks of other pieces: the sum along the pipeline is the whole table
         dist.all_reduce(load, group=self.along)
         return self.reduce(load)
 
@@ -150,10 +145,8 @@ class Pipeline:
         assert self._context is not None
         exits = output if isinstance(output, tuple) else (output,)
         batch = self._context.batch.select(index)
-        ran = torch.full((len(batch),), len(self.model.trunk.blocks), device=self.device)
-        clean = Output(exits[-1], exits, ran, torch.empty(0))
         whole = self._context
-        context = Context(whole.model, batch, whole.step, clean=clean)
+        context = Context(whole.model, batch, whole.step, clean=Output(exits[-1], exits))
         loss, parts = loss_of(context, self._terms, self._rows)
         self._parts.append(parts)
         return loss

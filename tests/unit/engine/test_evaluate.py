@@ -11,7 +11,7 @@ import torch
 from dsray.base import RequestError
 from dsray.data import to_batch
 from dsray.engine import LocalWorker
-from dsray.engine.evaluate import Evaluation, evaluate
+from dsray.engine.evaluate import Evaluation, Routes, evaluate
 from dsray.engine.executions import SingleProcess
 from dsray.engine.validate import validation_line
 from dsray.experiment import Experiment
@@ -22,7 +22,7 @@ from dsray.runner.judge import clean_figures
 def test_rows_of_an_unknown_class_are_wrong_and_counted():
     logits = torch.eye(3)[torch.tensor([0, 1, 2, 0, 1])]
     target, rows = torch.tensor([0, 1, 0, -1, -1]), torch.arange(5)
-    found = Evaluation(logits, target, rows, torch.ones(5, dtype=torch.int64), torch.zeros(1, 0), 2)
+    found = Evaluation(logits, target, rows, Routes(torch.ones(5, dtype=torch.int64), torch.zeros(1, 0), 2))
     metrics = found.metrics()
     assert metrics["accuracy"] == found.accuracy == pytest.approx(2 / 5)
     assert metrics["accuracy_known"] == found.known().accuracy == pytest.approx(2 / 3)
@@ -30,7 +30,7 @@ def test_rows_of_an_unknown_class_are_wrong_and_counted():
     assert metrics["balanced_accuracy"] == pytest.approx(3 / 4)
     assert metrics["classes_answered"] == 3 and found.answered == [2, 2, 1]
     assert found.known().rows.tolist() == [0, 1, 2]
-    assert found.skip_rate == 0.5
+    assert found.routes.skip_rate == 0.5
 
 
 def test_the_report_shows_unknown_rows_in_groups_and_no_others(digits):

@@ -1,0 +1,64 @@
+"""What a routed model is made of, and how a row enters it and leaves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from dsray.base.routed import Routed
+from dsray.models.depth import Depth
+from dsray.models.encoders import ModalityEncoder
+from dsray.models.trunk import Trunk, TrunkConfig
+
+
+class RoutedParts(Routed):
+    """Encoders, one shared projection, trunk and heads; how rows go through the blocks is its subclass's."""
+
+    def __init__(
+        self,
+        encoders: Mapping[str, ModalityEncoder],
+        width: int,
+        trunk: TrunkConfig,
+        depth: Depth,
+        make_head: Callable[[], nn.Module],
+    ):
+        super().__init__()
+        self.depth = depth
+        self.encoders = nn.ModuleDict(dict(encoders))
+        self.project = nn.Linear(next(iter(encoders.values())).width, width)
+        self.modality = nn.ParameterDict({name: nn.Parameter(torch.empty(width)) for name in encoders})
+        self.answer = nn.Parameter(torch.empty(width))
+        for vector in (*self.modality.values(), self.answer):
+            nn.init.normal_(vector, std=0.02)
+        self.trunk = Trunk(width, trunk)
+        self.exits = nn.ModuleDict({str(block): make_head() for block in depth.exits})
+        self.head = make_head()
+
+    def stem(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Tokens (batch, tokens, width), the answer token first, and mask (batch, tokens) of those that exist.
+
+        A modality that is not in `inputs` is missing in every row; the content of a missing one is not looked at.
+        """
+        rows = next(iter(inputs.values())).shape[0]
+        tokens = [self.answer.expand(rows, 1, -1)]
+        masks = [torch.ones(rows, 1, dtype=torch.bool, device=self.answer.device)]
+        for name, encoder in self.encoders.items():
+            if name not in inputs:
+                continue
+            values = inputs[name]
+            mask = encoder.mask(values)  # type: ignore[operator]
+            masks.append(mask & present[name][:, None] if name in present else mask)
+            encoded = self.project(encoder(values)) + self.modality[name]
+            tokens.append(encoded.masked_fill(~masks[-1][..., None], 0.0))
+        return torch.cat(tokens, 1), torch.cat(masks, 1)
+
+    def answers_after(self, block: int) -> bool:
+        """Whether block number `block` (1 is the first) is followed by an exit head, or by the final one."""
+        return block in self.depth.exits or block == len(self.trunk.blocks)
+
+    def exit_logits(self, block: int, tokens: Tensor) -> Tensor:
+        """Logits after block number `block` (1 is the first): its exit head, or the final head after the last."""
+        head: nn.Module = self.exits[str(block)] if str(block) in self.exits else self.head
+        return head(tokens)
