@@ -1,4 +1,4 @@
-"""The plan of a stage: which row stands where in which global batch. Needs no torch, so that data tasks start quickly."""
+"""The draws of a stage: which row stands where in which global batch. Needs no torch, so that data tasks start quickly."""
 
 from __future__ import annotations
 

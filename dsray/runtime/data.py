@@ -89,7 +89,7 @@ def augmented(
     mine = draws.per_worker(rank, size)
     share = Share(first, last, max(1, BLOCK_ROWS // mine), rank, size)
     blocks = -(-(last - first) // share.steps)
-    shared = {"plan": [ray.put(draws)], "share": share, "data": [data], "operations": augmentation, "seed": seed}
+    shared = {"draws": [ray.put(draws)], "share": share, "data": [data], "operations": augmentation, "seed": seed}
     dataset = _numbered(blocks, gather, shared, tasks, **remote)
     return iter(
         cast(Iterable[dict[str, Any]], dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4))

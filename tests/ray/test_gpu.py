@@ -54,9 +54,9 @@ def test_who_is_asked_whether_torch_can_use_them(ray_session, monkeypatch):
     import ray
     import torch
 
-    from dsray.runtime import train
+    from dsray.runtime import gpus
 
-    ask = train._torch_uses_them.__wrapped__
+    ask = gpus._torch_uses_them.__wrapped__
     node = ray.get_runtime_context().get_node_id()
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
