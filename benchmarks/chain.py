@@ -24,7 +24,8 @@ from dsray.engine import LocalWorker, evaluate
 from dsray.experiment import Experiment
 from dsray.models import load_model
 from dsray.record import Record
-from dsray.runner.judge import batches, judge_shard, shards
+from dsray.runner.figures import batches
+from dsray.runner.judge import judge_shard, shards
 from dsray.runner.place import ThisProcess
 from dsray.runner.training import train
 

@@ -8,7 +8,8 @@ from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.models import skeleton
 from dsray.optim import Pattern, Rates, first_match
-from dsray.runner.judge import VALIDATION_ROWS, judged_rows
+from dsray.runner.figures import VALIDATION_ROWS
+from dsray.runner.judge import judged_rows
 from dsray.runner.rehearsal import rehearse
 
 

@@ -14,7 +14,7 @@ from dsray.experiment import Experiment
 from dsray.learning import forgetting, learning_accuracy, retention
 from dsray.models import active_parameters, count_parameters
 from dsray.record import Record
-from dsray.runner.judge import batches, clean_figures, validation_figures
+from dsray.runner.figures import batches, clean_figures, validation_figures
 from dsray.runner.pictures import data_uri, png_base64
 
 EXAMPLES = 12

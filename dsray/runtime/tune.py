@@ -91,7 +91,7 @@ def run_trial(config: dict[str, Any], fixed: dict[str, str]) -> None:
     from dsray.data import prepare
     from dsray.engine import LocalWorker
     from dsray.experiment import Experiment
-    from dsray.runner.judge import validation_figures
+    from dsray.runner.figures import validation_figures
     from dsray.runner.training import train
 
     began = time.monotonic()

@@ -16,7 +16,7 @@ from dsray.engine.executions import SingleProcess
 from dsray.engine.validate import validation_line
 from dsray.experiment import Experiment
 from dsray.runner.evaluate import _detail
-from dsray.runner.judge import clean_figures
+from dsray.runner.figures import clean_figures
 
 
 def test_rows_of_an_unknown_class_are_wrong_and_counted():

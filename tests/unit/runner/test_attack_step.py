@@ -15,7 +15,8 @@ from dsray.record import Record
 from dsray.record.cautions import of_judgement
 from dsray.record.judgements import KEPT
 from dsray.runner.attack import attack_step
-from dsray.runner.judge import batches, judged_rows
+from dsray.runner.figures import batches
+from dsray.runner.judge import judged_rows
 from dsray.runner.place import ThisProcess
 
 

@@ -14,7 +14,8 @@ from dsray.data import UNLABELLED, DataConfig, DigitsConfig, Prepared, known, pr
 from dsray.experiment import Experiment
 from dsray.models import ModelConfig
 from dsray.runner.evaluate import _detail
-from dsray.runner.judge import clean_figures, judged_rows, movable_rows, validation_figures
+from dsray.runner.figures import clean_figures, validation_figures
+from dsray.runner.judge import judged_rows, movable_rows
 from dsray.verbs.check import _rows
 
 
