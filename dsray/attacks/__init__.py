@@ -1,14 +1,12 @@
-"""(model, batch, epsilon) -> adversarial batch, and how much of a model's accuracy survives.
+"""(model, batch, threat, epsilon) -> adversarial batch, and how much of a model's accuracy survives.
 
-Works on any `nn.Module`; attacks move the `image` modality inside an L-inf ball.
+Works on any `nn.Module`; what attacks may move, and how far, is the threat's to say.
 """
 
 from typing import Annotated
 
-from dsray.attacks.ball import project_linf
 from dsray.attacks.checks import check_judged
-from dsray.attacks.config import AttackConfig, check_attacks
-from dsray.attacks.epsilon import Epsilon, check_epsilon
+from dsray.attacks.config import Attack, AttackConfig, check_attacks
 from dsray.attacks.fgsm import FgsmConfig
 from dsray.attacks.judgement import Judgement
 from dsray.attacks.judging import DEFAULT_ATTACKS, judge_batch, judge_batches, judge_curve, robust_accuracy
@@ -16,6 +14,7 @@ from dsray.attacks.losses import cross_entropy, fallen, margin, scaled_cross_ent
 from dsray.attacks.pgd import PgdConfig
 from dsray.attacks.random_search import RandomSearchConfig
 from dsray.attacks.runner import perturb
+from dsray.attacks.threats import AnyThreat, L2Config, LinfConfig, Radius, Threat, ThreatConfig
 from dsray.base import one_of
 
 AnyAttack = Annotated[AttackConfig, one_of(FgsmConfig, PgdConfig, RandomSearchConfig)]
@@ -23,14 +22,19 @@ AnyAttack = Annotated[AttackConfig, one_of(FgsmConfig, PgdConfig, RandomSearchCo
 __all__ = [
     "DEFAULT_ATTACKS",
     "AnyAttack",
+    "AnyThreat",
+    "Attack",
     "AttackConfig",
-    "Epsilon",
     "FgsmConfig",
     "Judgement",
+    "L2Config",
+    "LinfConfig",
     "PgdConfig",
+    "Radius",
     "RandomSearchConfig",
+    "Threat",
+    "ThreatConfig",
     "check_attacks",
-    "check_epsilon",
     "check_judged",
     "cross_entropy",
     "fallen",
@@ -39,7 +43,6 @@ __all__ = [
     "judge_curve",
     "margin",
     "perturb",
-    "project_linf",
     "robust_accuracy",
     "scaled_cross_entropy",
 ]

@@ -6,19 +6,26 @@ import torch
 from torch import Tensor
 
 from dsray.attacks.judgement import Judgement
-from dsray.base import RequestError
+from dsray.attacks.threats import Threat
+from dsray.base import RequestError, a
+from dsray.base.batch import Batch
 
 SUM = 1e-3
 """How far from 1 the sum of a row of probabilities may be, in single precision."""
 
 
-def check_images(image: Tensor) -> None:
-    """The images are floats in [0, 1]."""
-    if not image.is_floating_point():
-        raise RequestError(f"images: must be floats in [0, 1]; got {image.dtype}; divide 8-bit pixels by 255")
-    low, high = image.aminmax()
-    if not (low >= 0 and high <= 1):
-        raise RequestError(f"images: must lie in [0, 1]; got {low:g} to {high:g}; divide 8-bit pixels by 255")
+def check_values(batch: Batch, threat: Threat, field: str | None = None) -> None:
+    """The values that the threat moves are floats inside its range. field: what to call them; the input unless given."""
+    values, name = threat.read(batch), field or f"{threat.input}s"
+    low, high = threat.limits(values)
+    one = isinstance(low, float)  # range for all values
+    limits = f"[{low:g}, {high:g}]" if one else "their ranges"
+    hint = "; divide 8-bit pixels by 255" if one and (low, high) == (0.0, 1.0) else ""
+    if not values.is_floating_point():
+        raise RequestError(f"{name}: must be floats in {limits}; got {values.dtype}{hint}")
+    if not ((values >= low) & (values <= high)).all():
+        least, most = values.aminmax()
+        raise RequestError(f"{name}: must lie in {limits}; got {least:g} to {most:g}{hint}")
 
 
 def check_labels(labels: Tensor, images: Tensor) -> None:
@@ -63,10 +70,15 @@ def check_logits(logits: Tensor, target: Tensor) -> None:
         )
 
 
+def nothing_to_move(rows: int, input: str) -> RequestError:
+    """What is said of rows that all lack the input."""
+    return RequestError(f"batches: none of the {rows} rows has {a(input)}; attacks move {input}s")
+
+
 def check_judged(found: Judgement) -> Judgement:
     """The judgement itself, unless no attack had anything to move or to climb."""
     if found.unmoved.all():
-        raise RequestError(f"batches: none of the {len(found.rows)} rows has an image; attacks move images")
+        raise nothing_to_move(len(found.rows), found.input)
     if found.blind_alone:
         raise RequestError(
             f"attack: the gradient of all {int(found.climbed.sum())} rows that {', '.join(found.survived)} climbed is zero "

@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
+from dsray.attacks.threats import Threat
 from dsray.base import Plugin
-from dsray.base.protocols import Attack, RowLoss
+from dsray.base.batch import Batch
+from dsray.base.protocols import Classifier, RowLoss
+
+
+class Attack(Protocol):
+    """Proposes an adversarial batch. `dsray.attacks.perturb` projects it to what the threat allows, and checks it.
+
+    threat: reads and writes what may move, and knows ball and range. loss: what to climb, the attack's own where None;
+    it may close over the rows of this batch in their order. seed: of the attack's randomness, which belongs to (seed,
+    row, epoch). stop_early: a row that the model gets wrong needs no better proposal; only given with `loss=None`.
+    """
+
+    def __call__(
+        self,
+        model: Classifier,
+        batch: Batch,
+        threat: Threat,
+        epsilon: float,
+        loss: RowLoss | None,
+        *,
+        seed: int,
+        stop_early: bool,
+    ) -> Batch: ...
 
 
 class AttackConfig(Plugin):
@@ -18,7 +42,7 @@ class AttackConfig(Plugin):
 
     @property
     def starts_clean(self) -> bool:
-        """Whether the first gradient is taken at the clean image, where a divergence from its answer has none."""
+        """Whether the first gradient is taken at the clean row, where a divergence from its answer has none."""
         return False
 
     @property

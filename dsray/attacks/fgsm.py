@@ -1,4 +1,4 @@
-"""FGSM: one step along the sign of the gradient (Goodfellow et al. 2015, arXiv 1412.6572)."""
+"""FGSM: one step along the gradient, by its sign under L-inf (Goodfellow et al. 2015, arXiv 1412.6572)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from dsray.attacks.ball import IMAGE, project_linf
-from dsray.attacks.config import AttackConfig
-from dsray.attacks.gradient import image_gradient
+from dsray.attacks.config import Attack, AttackConfig
+from dsray.attacks.gradient import input_gradient
 from dsray.attacks.losses import IN_TRAINING, LOSSES, LossName
+from dsray.attacks.threats import Threat
 from dsray.base.batch import Batch
-from dsray.base.protocols import Attack, Classifier, RowLoss
+from dsray.base.protocols import Classifier, RowLoss
 
 
 class FgsmConfig(AttackConfig):
-    """x + epsilon * sign(gradient): the cheapest attack, too weak to judge a model by."""
+    """x + epsilon * steepest(gradient), its sign under L-inf: the cheapest attack, too weak to judge a model by."""
 
     kind: Literal["fgsm"] = "fgsm"
     loss: LossName = Field(
@@ -48,13 +48,14 @@ class Fgsm:
         self,
         model: Classifier,
         batch: Batch,
+        threat: Threat,
         epsilon: float,
         loss: RowLoss | None = None,
         *,
         seed: int = 0,
         stop_early: bool = False,
     ) -> Batch:
-        """The batch with each image moved to a corner of its ball."""
-        x = batch.inputs[IMAGE]
-        _, gradient = image_gradient(model, batch, x, loss or self.loss)
-        return batch.with_input(IMAGE, project_linf(x + epsilon * gradient.sign(), x, epsilon))
+        """The batch with each row moved to the edge of its ball: under L-inf to a corner, under L2 along the gradient."""
+        clean = threat.read(batch)
+        _, gradient = input_gradient(model, batch, threat, clean, loss or self.loss)
+        return threat.write(batch, threat.project(clean + epsilon * threat.steepest(gradient), clean, epsilon))

@@ -8,13 +8,13 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from dsray.attacks.ball import IMAGE, project_linf, random_start
-from dsray.attacks.config import AttackConfig
-from dsray.attacks.gradient import image_gradient
+from dsray.attacks.config import Attack, AttackConfig
+from dsray.attacks.gradient import input_gradient
 from dsray.attacks.losses import IN_TRAINING, LOSSES, LossName, fallen
+from dsray.attacks.threats import Threat
 from dsray.base.batch import Batch
 from dsray.base.noise import key_of
-from dsray.base.protocols import Attack, Classifier, RowLoss
+from dsray.base.protocols import Classifier, RowLoss
 
 
 class PgdConfig(AttackConfig):
@@ -25,7 +25,7 @@ class PgdConfig(AttackConfig):
     step_size: float | None = Field(
         None, gt=0, le=2, description="length of a step as a multiple of epsilon; 2.5 / steps when left out"
     )
-    random_start: bool = Field(True, description="start from a uniform draw in the ball instead of the clean image")
+    random_start: bool = Field(True, description="start from a uniform draw in the ball instead of the clean row")
     restarts: int = Field(1, ge=1, le=1000, description="random starts; the worst outcome of each row is kept")
     loss: LossName = Field(
         "cross_entropy",
@@ -75,57 +75,72 @@ class Pgd:
         self,
         model: Classifier,
         batch: Batch,
+        threat: Threat,
         epsilon: float,
         loss: RowLoss | None = None,
         *,
         seed: int = 0,
         stop_early: bool = False,
     ) -> Batch:
-        """The batch with each image moved to where the loss is highest: the last point, the best of the restarts."""
+        """The batch with each row moved to where the loss is highest: the last point, the best of the restarts."""
         climb = loss or self.loss
         if self.restarts == 1:
-            image = self._ascend(model, batch, epsilon, climb, key_of(seed, self.name, 0), stop_early)
+            moved = self._ascend(model, batch, threat, epsilon, climb, key_of(seed, self.name, 0), stop_early)
         else:
-            image = self._restart(model, batch, epsilon, climb, seed, stop_early)
-        return batch.with_input(IMAGE, image)
+            moved = self._restart(model, batch, threat, epsilon, climb, seed, stop_early)
+        return threat.write(batch, moved)
 
     def _restart(
-        self, model: Classifier, batch: Batch, epsilon: float, climb: RowLoss, seed: int, stop_early: bool
+        self,
+        model: Classifier,
+        batch: Batch,
+        threat: Threat,
+        epsilon: float,
+        climb: RowLoss,
+        seed: int,
+        stop_early: bool,
     ) -> Tensor:
-        worst = batch.inputs[IMAGE].clone()
+        worst = threat.read(batch).clone()
         highest = torch.full((len(batch),), float("-inf"), device=batch.device)
         standing = torch.arange(len(batch), device=batch.device)
         for restart in range(self.restarts):
             part = batch.select(standing) if stop_early else batch
-            image = self._ascend(model, part, epsilon, climb, key_of(seed, self.name, restart), stop_early)
+            moved = self._ascend(model, part, threat, epsilon, climb, key_of(seed, self.name, restart), stop_early)
             with torch.no_grad():
-                logits = model(part.with_input(IMAGE, image))
+                logits = model(threat.write(part, moved))
                 value = climb(logits, part.target).to(highest.dtype)
             fell = fallen(logits, part.target) if stop_early else torch.zeros_like(standing, dtype=torch.bool)
             value = value.masked_fill(fell, float("inf"))
             better = value > highest[standing]
-            worst[standing[better]], highest[standing[better]] = image[better], value[better]
+            worst[standing[better]], highest[standing[better]] = moved[better], value[better]
             standing = standing[~fell]
             if len(standing) == 0:
                 break
         return worst
 
     def _ascend(
-        self, model: Classifier, batch: Batch, epsilon: float, climb: RowLoss, key: int, stop_early: bool
+        self,
+        model: Classifier,
+        batch: Batch,
+        threat: Threat,
+        epsilon: float,
+        climb: RowLoss,
+        key: int,
+        stop_early: bool,
     ) -> Tensor:
-        clean = batch.inputs[IMAGE]
-        image = random_start(batch, epsilon, key) if self.random_start else clean
-        result, rows = image.clone(), torch.arange(len(batch), device=batch.device)
+        clean = threat.read(batch)
+        moved = threat.start(batch, epsilon, key) if self.random_start else clean
+        result, rows = moved.clone(), torch.arange(len(batch), device=batch.device)
         step = self.relative_step * epsilon
         for _ in range(self.steps):
-            logits, gradient = image_gradient(model, batch, image, climb)
+            logits, gradient = input_gradient(model, batch, threat, moved, climb)
             if stop_early and (fell := fallen(logits, batch.target)).any():
-                result[rows] = image
+                result[rows] = moved
                 keep = ~fell
-                batch, rows, image, gradient = batch.select(keep), rows[keep], image[keep], gradient[keep]
-                clean = batch.inputs[IMAGE]
+                batch, rows, moved, gradient = batch.select(keep), rows[keep], moved[keep], gradient[keep]
+                clean = threat.read(batch)
                 if len(rows) == 0:
                     break
-            image = project_linf(image + step * gradient.sign(), clean, epsilon)
-        result[rows] = image
+            moved = threat.project(moved + step * threat.steepest(gradient), clean, epsilon)
+        result[rows] = moved
         return result

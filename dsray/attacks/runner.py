@@ -1,16 +1,16 @@
-"""The runner: attacks propose, it owns the ball, the range and what may not be touched."""
+"""The runner: attacks propose, it owns ball and range and what may not be touched."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from dsray.attacks.ball import IMAGE, project_linf
-from dsray.attacks.epsilon import check_epsilon
+from dsray.attacks.config import Attack
+from dsray.attacks.threats.given import Given, threat_to
 from dsray.attacks.untouched import buffers_kept
 from dsray.base import RequestError, RunFailure
 from dsray.base.batch import Batch
-from dsray.base.protocols import Attack, Classifier, RowLoss, as_classifier
+from dsray.base.protocols import Classifier, RowLoss, as_classifier
 
 
 def perturb(
@@ -19,29 +19,36 @@ def perturb(
     batch: Batch,
     epsilon: float,
     *,
+    threat: Given = None,
     loss: RowLoss | None = None,
     seed: int = 0,
     stop_early: bool = False,
 ) -> Batch:
-    """The batch with each image moved by `attack` inside the L-inf ball of radius `epsilon` and the range [0, 1].
+    """The batch with each row moved by `attack` inside the ball of radius `epsilon` and the range of the input.
 
-    loss: what the attack climbs instead of its own. stop_early: leave a row as soon as its answer is wrong; for
-    judging, not for training. Only the image changes; rows without an image stay as they are, and so do the model's
-    mode, buffers, parameters and their gradients. Raises RequestError for an epsilon outside [0, 1] or a batch without
-    images, RunFailure for an attack that gives other shapes or numbers that are not finite.
+    threat: what may move and how far; L-inf unless given, on the only input of floats, which lie in [0, 1]. loss: what
+    the attack climbs instead of its own. stop_early: leave a row as soon as its answer is wrong; for judging, not for
+    training. Only the input of the threat changes; rows without it stay as they are, and so do the model's mode, buffers,
+    parameters and their gradients. Raises RequestError for an epsilon that the threat refuses or a batch without the
+    input, RunFailure for an attack that gives other shapes or numbers that are not finite.
     """
-    check_epsilon(epsilon)
-    if IMAGE not in batch.inputs:
-        raise RequestError(f"attack: needs images; the batch has {', '.join(batch.inputs) or 'no input'}")
+    threat = threat_to(batch, threat)
+    threat.check_radius(epsilon)
+    if not threat.reads(batch):
+        raise RequestError(f"attack: needs {threat.input}s; the batch has {', '.join(batch.inputs) or 'no input'}")
     if epsilon == 0 or len(batch) == 0:
         return batch
-    clean = batch.inputs[IMAGE]
+    clean = threat.read(batch)
     with buffers_kept(model):
-        proposed = attack(as_classifier(model), batch, epsilon, loss, seed=seed, stop_early=stop_early)
-    image = proposed.inputs[IMAGE].detach()
-    if image.shape != clean.shape or not torch.isfinite(image).all():
-        raise RunFailure(f"attack: {type(attack).__name__} gave images of another shape or that are not finite")
-    image = project_linf(image, clean, epsilon)
-    if IMAGE in batch.present:
-        image = torch.where(batch.present[IMAGE][:, None, None, None], image, clean)
-    return batch.with_input(IMAGE, image)
+        classify = as_classifier(model, threat.tensors)
+        proposed = attack(classify, batch, threat, epsilon, loss, seed=seed, stop_early=stop_early)
+    moved = threat.read(proposed).detach()
+    if moved.shape != clean.shape or not torch.isfinite(moved).all():
+        raise RunFailure(
+            f"attack: {type(attack).__name__} gave {threat.input}s of another shape or that are not finite"
+        )
+    moved = threat.project(moved, clean, epsilon)
+    if threat.input in batch.present:
+        there = threat.there(batch).reshape(-1, *[1] * (moved.ndim - 1))
+        moved = torch.where(there, moved, clean)
+    return threat.write(batch, moved)

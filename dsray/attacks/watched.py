@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dsray.attacks.ball import IMAGE
+from dsray.attacks.threats import Threat
 from dsray.base.batch import Batch
 from dsray.base.protocols import Classifier
 
@@ -13,20 +13,21 @@ from dsray.base.protocols import Classifier
 class Watched:
     """Answers as the classifier does. It sees every attack that differentiates through it, whoever wrote it."""
 
-    def __init__(self, model: Classifier):
-        self._model = model
+    def __init__(self, model: Classifier, threat: Threat):
+        self._model, self._tensors = model, threat.tensors
         self._asked: list[Tensor] = []
         self._gave: list[tuple[Tensor, Tensor]] = []
 
     def __call__(self, batch: Batch) -> Tensor:
-        image, rows = batch.inputs[IMAGE], batch.rows
-        if image.requires_grad and torch.is_grad_enabled():
-            self._asked.append(rows)
-            image.register_hook(lambda gradient: self._note(rows, gradient))
+        rows = batch.rows
+        for values in (batch.inputs[name] for name in self._tensors):
+            if values.requires_grad and torch.is_grad_enabled():
+                self._asked.append(rows)
+                values.register_hook(lambda gradient: self._note(rows, gradient))
         return self._model(batch)
 
     def asked(self, rows: Tensor) -> Tensor:
-        """Which of these row ids a gradient in the image was asked of: (rows,) bool."""
+        """Which of these row ids a gradient in the input was asked of: (rows,) bool."""
         return torch.isin(rows, torch.cat([rows[:0], *self._asked]))
 
     def gave(self, rows: Tensor) -> Tensor:

@@ -32,6 +32,11 @@ def nearest(word: str, valid: list[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(valid)}"
 
 
+def a(noun: str) -> str:
+    """`an image`, `a photo`."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def explain(error: ValidationError, root: str) -> str:
     """One sentence for the first fault in `error`: dotted path, value, and what would be right."""
     faults = error.errors()

@@ -89,3 +89,10 @@ def uniform_torch(key: int, rows: Tensor, epochs: Tensor, shape: tuple[int, ...]
     index = torch.arange(math.prod(shape), dtype=torch.int64, device=rows.device) * wrap(_GOLDEN)
     bits = shift(mix(base[:, None] + index[None, :]), 40)
     return (bits.to(torch.float32) / 2**24).reshape(len(rows), *shape)
+
+
+def normal_torch(key: int, rows: Tensor, epochs: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`normal` on the device of `rows`, to the last bits of its logarithm and cosine."""
+    both = uniform_torch(key, rows, epochs, (2, *shape)).double()
+    radius = (-2.0 * (-both[:, 0]).log1p()).sqrt()
+    return (radius * (2 * math.pi * both[:, 1]).cos()).float()

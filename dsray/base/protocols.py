@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -38,19 +38,6 @@ class Output:
     expert_load: Tensor | None = None
 
 
-class Attack(Protocol):
-    """Proposes an adversarial batch. The runner in `dsray.attacks` clips it.
-
-    loss: what to climb, the attack's own where None; it may close over the rows of this batch in their order.
-    seed: of the attack's randomness, which belongs to (seed, row, epoch). stop_early: a row that the model gets wrong
-    needs no better proposal; only given together with `loss=None`.
-    """
-
-    def __call__(
-        self, model: Classifier, batch: Batch, epsilon: float, loss: RowLoss | None, *, seed: int, stop_early: bool
-    ) -> Batch: ...
-
-
 class Operation(Protocol):
     """Augments one batch of columns. Random work is seeded by (key, row, epoch); rows stay as they are.
 
@@ -72,11 +59,11 @@ class Policy(Protocol):
     def __call__(self, history: list[dict[str, float]]) -> Any: ...
 
 
-def as_classifier(model: nn.Module | Classifier, modality: str = "image") -> Classifier:
-    """Any module as a `Classifier`: a routed model reads the whole batch, any other module its one `modality`."""
+def as_classifier(model: nn.Module | Classifier, tensors: Sequence[str] | None = None) -> Classifier:
+    """Any module as a `Classifier`: a routed model reads the whole batch, any other module the named tensors, all unless given."""
     classify = getattr(model, "classify", None)
     if classify is not None:
         return cast(Classifier, classify)
     if isinstance(model, nn.Module):
-        return lambda batch: model(batch.inputs[modality])
+        return lambda batch: model(*(batch.inputs[name] for name in tensors or batch.inputs))
     return model

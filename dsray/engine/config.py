@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+
 from pydantic import Field, model_validator
 
-from dsray.attacks import AnyAttack, Epsilon, PgdConfig, RandomSearchConfig, check_attacks
+from dsray.attacks import (
+    AnyAttack,
+    AnyThreat,
+    LinfConfig,
+    PgdConfig,
+    Radius,
+    RandomSearchConfig,
+    ThreatConfig,
+    check_attacks,
+)
 from dsray.base import Config
 from dsray.base.schedules import AnySchedule
+from dsray.data.movable import NOTHING, Range
 from dsray.engine.executions import Precision
 from dsray.engine.length import Length
 from dsray.engine.policies import AnyPolicy
@@ -48,7 +62,10 @@ class AdversarialStage(Length):
 
     name: str = Field("adversarial", pattern=r"^[\w-]+$", description="name of the stage")
     attack: AnyAttack = PgdConfig(steps=3)
-    epsilon: AnySchedule = Field(description="radius in input-range units over the stage, e.g. 8/255 = 0.0314")
+    threat: AnyThreat = Field(LinfConfig(), description="what may be moved, and how far")
+    epsilon: AnySchedule = Field(
+        description="radius over the stage in the units of the threat, those of the input's range, e.g. 8/255 = 0.0314"
+    )
     share: float = Field(
         1.0,
         gt=0,
@@ -67,32 +84,26 @@ class AdversarialStage(Length):
                 f"attack: {self.attack.name} starts at the clean image, where the divergence that trades climbs has no "
                 "gradient; use pgd with random_start, or loss madry"
             )
-        lowest, peak = self.epsilon.span()
-        if lowest < 0:
-            raise ValueError(f"epsilon: {lowest:g} is negative; a radius lies in [0, 1]")
-        if peak > 1:
-            raise ValueError(
-                f"epsilon: {peak:g} is outside the input range [0, 1]; write {peak:g}/255 = {peak / 255:.4f}"
-            )
         return self
 
     def perturb(self) -> Perturb:
         """How the stage perturbs its batches."""
         climbs = "clean_divergence" if isinstance(self.loss, TradesConfig) else "cross_entropy"
-        return Perturb(attack=self.attack, epsilon=self.epsilon, share=self.share, climbs=climbs)
+        return Perturb(attack=self.attack, threat=self.threat, epsilon=self.epsilon, share=self.share, climbs=climbs)
 
 
 class JudgeConfig(Config):
     """How the run judges robustness, on rows of the test split."""
 
-    epsilon: Epsilon = Field(0.1, description="radius of the judgement, in input-range units")
+    threat: AnyThreat = Field(LinfConfig(), description="what may be moved, and how far")
+    epsilon: Radius = Field(0.1, description="radius of the judgement, in the units of the threat")
     rows: int = Field(300, ge=1, description="rows judged (the first of a fixed permutation)")
     attacks: tuple[AnyAttack, ...] = Field(
         (PgdConfig(steps=20), RandomSearchConfig()),
         description="a row counts only if all of them fail",
         json_schema_extra={"minItems": 1},
     )
-    curve: tuple[Epsilon, ...] = Field((0.05, 0.15, 0.2), description="radii of the robustness curve")
+    curve: tuple[Radius, ...] = Field((0.05, 0.15, 0.2), description="radii of the robustness curve")
     curve_rows: int = Field(75, ge=1, description="rows that the curve is judged on")
 
     @model_validator(mode="after")
@@ -114,3 +125,33 @@ class AdversarialConfig(Config):
         if len(set(names)) < len(names) or "clean" in names:
             raise ValueError("the names of adversarial stages must differ from each other and from 'clean'")
         return self
+
+    def check_threats(self, ranges: Mapping[str, Range | None]) -> None:
+        """A ValueError where a threat finds no input of its own, or a radius is more than it can reach.
+
+        ranges: input -> the range of its values as far as it is known, None where they are not continuous.
+        """
+        if not any(ranges.values()):
+            raise ValueError(f"adversarial: {NOTHING}")
+        for i, stage in enumerate(self.stages):
+            fault = partial(stage.threat.fault_of_span, *stage.epsilon.span())
+            _check(f"adversarial.stages.{i}", stage.threat, {"epsilon": fault}, ranges)
+        radii = {"epsilon": self.judge.epsilon} | {f"curve.{i}": e for i, e in enumerate(self.judge.curve)}
+        faults = {name: partial(self.judge.threat.fault, epsilon) for name, epsilon in radii.items()}
+        _check("adversarial.judge", self.judge.threat, faults, ranges)
+
+
+def _check(
+    field: str,
+    threat: ThreatConfig,
+    faults: Mapping[str, Callable[[float], str | None]],
+    ranges: Mapping[str, Range | None],
+) -> None:
+    """faults: name of a radius -> largest radius -> what is wrong with it. How many numbers will move is not known yet."""
+    try:
+        low, high = ranges[threat.choose({name: limits is not None for name, limits in ranges.items()})] or (0.0, 0.0)
+    except ValueError as error:
+        raise ValueError(f"{field}.{error}") from None
+    for name, fault in faults.items():
+        if said := fault(threat.largest([(math.inf, high - low)])):
+            raise ValueError(f"{field}.{name}: {said}")

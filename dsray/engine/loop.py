@@ -70,7 +70,7 @@ class _Loop:
         rows = stage.rows.select(self.worker.data, "train", stage.name)
         if state.step == 0:
             self._border(stage, "begin", (), rows)
-        ready = ReadyStage(stage, state, self.seed, self.worker.rank, self.worker.size)
+        ready = ReadyStage(stage, state, self.worker.data.schema, self.seed, self.worker.rank, self.worker.size)
         draws = self._draws(stage, rows)
         reason = self._steps(stage, ready, draws)
         best = state.put_back_best()

@@ -8,12 +8,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from dsray.attacks import perturb
+from dsray.attacks import Attack, Threat, perturb
 from dsray.base.batch import Batch
 from dsray.base.modes import frozen_parts
 from dsray.base.noise import key_of
-from dsray.base.protocols import Attack
 from dsray.base.schedules import Schedule
+from dsray.data.movable import movable
+from dsray.data.schema import Schema
 from dsray.engine.context import Context, Perturbation, divergence
 from dsray.engine.executions import WeightedTerm
 from dsray.engine.stage import Stage
@@ -24,7 +25,7 @@ from dsray.optim import trainable_names
 class ReadyStage:
     """What a stage says, built, for worker `rank` of `size`. `epsilon` is None where the stage has no attack."""
 
-    def __init__(self, stage: Stage, state: TrainState, seed: int, rank: int = 0, size: int = 1):
+    def __init__(self, stage: Stage, state: TrainState, schema: Schema, seed: int, rank: int = 0, size: int = 1):
         self.stage, self.seed, self.rank, self.size = stage, seed, rank, size
         self.rate: Schedule = stage.rates.schedule.build(stage.steps)
         names = apart([term.kind for term in stage.terms])
@@ -35,6 +36,7 @@ class ReadyStage:
         self.epsilon: Schedule | None = stage.perturb.epsilon.build(stage.steps) if stage.perturb else None
         self.attacked = self._attacked(len(state.memory.rows) > 0)
         self.attack: Attack | None = stage.perturb.attack.build() if stage.perturb else None
+        self.threat: Threat | None = stage.perturb.threat.on(movable(schema)) if stage.perturb else None
         freeze(state.model, stage)
         self.frozen = frozen_parts(state.model)
         learning = {n: p for n, p in state.model.named_parameters() if p.requires_grad}
@@ -61,20 +63,21 @@ class ReadyStage:
         )
 
     def _moved(self, batch: Batch) -> Tensor:
-        """Positions of the rows that are attacked and have an image to move."""
+        """Positions of the rows that are attacked and have something to move."""
         rows = self.attacked.to(batch.device)
-        return rows[batch.present["image"][rows]] if "image" in batch.present else rows
+        return rows[self.threat.there(batch)[rows]] if self.threat else rows
 
     def _perturbation(self, model: nn.Module, step: int, rows: Tensor) -> Perturbation:
         seed = key_of(self.seed, "perturb", self.stage.name)
         own = self.stage.perturb.attack.in_training if self.stage.perturb else None
 
         def perturbed(epsilon: float, batch: Batch, clean: Tensor | None) -> Batch:
-            if epsilon == 0 or self.attack is None or len(rows) == 0:
+            if epsilon == 0 or self.attack is None or self.threat is None or len(rows) == 0:
                 return batch
             loss = own if clean is None else divergence(clean[rows])
-            moved = perturb(self.attack, model, batch.select(rows), epsilon, loss=loss, seed=seed)
-            return batch.with_input("image", batch.inputs["image"].index_copy(0, rows, moved.inputs["image"]))
+            part = batch.select(rows)
+            moved = perturb(self.attack, model, part, epsilon, threat=self.threat, loss=loss, seed=seed)
+            return self.threat.put(batch, rows, moved)
 
         return partial(perturbed, self.epsilon(step) if self.epsilon else 0.0)
 

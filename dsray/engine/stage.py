@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dsray.attacks import AnyAttack
+from dsray.attacks import AnyAttack, AnyThreat
 from dsray.base import Config
 from dsray.base.schedules import AnySchedule
 from dsray.engine.actions import AnyAction
@@ -20,7 +20,8 @@ class Perturb(Config):
     """The attack that every batch of a stage is put through, on the device, before the forward pass."""
 
     attack: AnyAttack
-    epsilon: AnySchedule = Field(description="radius in input-range units over the stage")
+    threat: AnyThreat
+    epsilon: AnySchedule = Field(description="radius over the stage, in the units of the threat")
     share: float = Field(1.0, gt=0, le=1, description="share of the rows of each batch that are perturbed")
     climbs: Literal["cross_entropy", "clean_divergence"] = Field(
         "cross_entropy", description="what the attack maximises: the loss, or the divergence from the clean answer"

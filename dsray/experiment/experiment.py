@@ -13,6 +13,7 @@ from dsray.augment import AugmentConfig
 from dsray.base import Config, RequestError, explain
 from dsray.compress import CompressConfig
 from dsray.data import DataConfig, Prepared
+from dsray.data.movable import ranges
 from dsray.engine import (
     AdversarialConfig,
     ContinualConfig,
@@ -56,8 +57,8 @@ class Experiment(Config):
                 raise ValueError(
                     f"adversarial.stages.{i}.share: {stage.share:g} of {self.train.batch} rows is none; give more"
                 )
-        if self.adversarial and self.data.image is None:
-            raise ValueError("adversarial: attacks perturb images; data.image is missing")
+        if self.adversarial:
+            self.adversarial.check_threats(ranges(self.data))
         replay = self.continual.replay(1) if self.continual else None
         if replay and not 0 < replay.rows(self.train.batch) < self.train.batch:
             which = "replayed" if replay.rows(self.train.batch) == 0 else "new"

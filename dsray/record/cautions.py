@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dsray.record.judgements import own_judgement
+from dsray.record.judgements import moved_input, own_judgement
 from dsray.record.record import Record
 from dsray.record.words import count, listed, percent
 
@@ -58,8 +58,9 @@ def of_judgement(judgement: Mapping[str, Any]) -> Iterator[str]:
             f"{'counts' if unknown == 1 else 'count'} as wrong; robust accuracy on the others "
             f"{percent(judgement['robust_accuracy_known'])}"
         )
-    if still := rows("without_image"):
-        yield f"{still:,} {judged} {'has' if still == 1 else 'have'} no image to move and {_are(still)} judged as {_they(still)}"
+    if still := rows(f"without_{(input := moved_input(judgement))}"):
+        have = "has" if still == 1 else "have"
+        yield f"{still:,} {judged} {have} no {input} to move and {_are(still)} judged as {_they(still)}"
     for model, whose in (("", ""), ("_undefended", "undefended model: ")):
         if blind := rows(f"without_gradient{model}"):
             yield (

@@ -10,20 +10,41 @@ from dsray.record.record import Record
 from dsray.record.words import count
 
 FIGURES = ("robust_accuracy", "robust_accuracy_undefended")
-KEPT = (
+_WITHOUT = "robust_rows_without_"
+_KEPT = (
     *FIGURES,
     "robust_accuracy_known",
     "robust_rows_unknown",
-    "robust_rows_without_image",
+    _WITHOUT,  # and the name of the input
     "robust_rows_climbed",
     "robust_rows_without_gradient",
     "robust_rows_climbed_undefended",
     "robust_rows_without_gradient_undefended",
 )
-"""The figures of a judgement that `metrics.json` holds; see `dsray.runner.attack.attack_step` for what they mean."""
 
 _FILE = "judgements.json"
-_TERMS = ("epsilon", "rows", "attacks")
+_TERMS = ("epsilon", "rows", "attacks", "threat", "input")
+_DEFAULT_THREAT = "linf"
+
+
+def kept(names: Iterable[str]) -> list[str]:
+    """Those of `names` that are figures of a judgement, which `metrics.json` holds, in the order in which they are read.
+
+    See `dsray.runner.attack.attack_step` for what they mean.
+    """
+    rank = {name: _rank(name) for name in names}
+    return sorted((name for name, at in rank.items() if at >= 0), key=rank.__getitem__)
+
+
+def _rank(name: str) -> int:
+    whole = name if name in _KEPT or not name.startswith(_WITHOUT) else _WITHOUT
+    return _KEPT.index(whole) if whole in _KEPT else -1
+
+
+def moved_input(judgement: Mapping[str, Any]) -> str | None:
+    """The name of the input that was attacked; records of earlier versions tell it by the name of a figure."""
+    told = (name.removeprefix(_WITHOUT) for name in judgement if name.startswith(_WITHOUT) and name not in _KEPT)
+    return judgement.get("input") or next(told, None)
 
 
 def keep_judgement(record: Record, report: Mapping[str, Any], own: bool) -> bool:
@@ -31,12 +52,12 @@ def keep_judgement(record: Record, report: Mapping[str, Any], own: bool) -> bool
 
     own: they are known to be; the figures of that judgement are those of `metrics.json`.
     """
-    found = {name: report[name] for name in (*_TERMS, *KEPT) if name in report}
+    found = {name: report[name] for name in (*_TERMS, *kept(report)) if name in report}
     own = own or terms(own_judgement(record)) == terms(found)
     others = [j for j in judgements(record) if terms(j) != terms(found) and not (own and j["own"])]
     record.write_json(_FILE, [*others, {**found, "own": own}])
     if own:
-        record.update_metrics({name: found[name] for name in KEPT if name in found})
+        record.update_metrics({name: found[name] for name in kept(found)})
     return own
 
 
@@ -57,20 +78,32 @@ def own_judgement(record: Record) -> dict[str, Any]:
 
 def terms(judgement: Mapping[str, Any]) -> tuple[Any, ...]:
     """What must be the same for two robust accuracies to be comparable."""
-    return tuple(tuple(v) if isinstance(v, list) else v for v in map(judgement.get, _TERMS))
+    return tuple(tuple(v) if isinstance(v, list) else v for v in (_term(judgement, name) for name in _TERMS))
+
+
+def _term(judgement: Mapping[str, Any], name: str) -> Any:
+    if name == "input":
+        return moved_input(judgement)
+    return judgement.get(name, _DEFAULT_THREAT if name == "threat" else None)
 
 
 def in_words(judgement: Mapping[str, Any], names: Iterable[str] = ("epsilon", "rows")) -> str:
-    """`epsilon 0.1, 300 rows`; names: which of the terms."""
+    """`epsilon 0.1, 300 rows`, under another threat than L-inf `epsilon 0.5 in l2, 300 rows`; names: which of the terms."""
+    names, threat = list(names), _term(judgement, "threat")
+    unit = "" if threat == _DEFAULT_THREAT else f" in {threat}"
     said = {
-        "epsilon": lambda v: f"epsilon {v:g}",
+        "epsilon": lambda v: f"epsilon {v:g}{unit}",
         "rows": lambda v: count(v, "row"),
         "attacks": lambda v: ", ".join(v),
+        "threat": lambda v: "" if "epsilon" in names else v,
+        "input": lambda v: f"{v} attacked",
     }
-    return ", ".join(said[name](judgement[name]) for name in names if name in judgement)
+    found = ((name, _term(judgement, name)) for name in names)
+    return ", ".join(filter(None, (said[name](value) for name, value in found if value is not None)))
 
 
 def differing(found: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The terms that are not the same in all judgements."""
-    columns = zip(*map(terms, found), strict=True)
-    return tuple(name for name, values in zip(_TERMS, columns, strict=False) if len(set(values)) > 1)
+    columns = {name: set(values) for name, values in zip(_TERMS, zip(*map(terms, found), strict=True), strict=False)}
+    columns.get("input", set()).discard(None)  # an early record does not say
+    return tuple(name for name, values in columns.items() if len(values) > 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 from dsray.base.figures import figure
 from dsray.record.cautions import of_known_alone
-from dsray.record.judgements import KEPT, differing, in_words, judgements
+from dsray.record.judgements import differing, in_words, judgements, kept
 from dsray.record.record import Record
 from dsray.record.words import count, number, percent, seconds
 
@@ -182,11 +182,12 @@ def timing_cells(groups: Sequence[Group]) -> dict[str, tuple[Cell | None, ...]]:
 
 def _metrics(record: Record, names: Sequence[str]) -> dict[str, float]:
     """names: the terms by which judgements are told apart."""
-    figures = {name: value for name, value in record.metrics.items() if name not in KEPT}
+    own = kept(record.metrics)
+    figures = {name: value for name, value in record.metrics.items() if name not in own}
     for judgement in judgements(record) or [{"own": True}]:
         of = record.metrics if judgement["own"] else judgement
         said = in_words(judgement, names)
-        figures |= {f"{name}/{said}".rstrip("/"): of[name] for name in KEPT if of.get(name) is not None}
+        figures |= {f"{name}/{said}".rstrip("/"): of[name] for name in kept(of) if of[name] is not None}
     return figures
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from dsray.attacks import Judgement, check_judged
+from dsray.attacks import Judgement, Threat, check_judged
 from dsray.base.routed import Routed
-from dsray.data import Prepared
+from dsray.data import Prepared, to_batch
 from dsray.engine import JudgeConfig
 from dsray.record import Record
 from dsray.record.judgements import keep_judgement
-from dsray.runner.judge import judge_shard, judged_rows, shards
+from dsray.runner.judge import judge_shard, judged_rows, shards, threat_of
 from dsray.runner.pictures import data_uri
 from dsray.runner.place import Place
 
@@ -36,13 +36,14 @@ def attack_step(
     The curve has each epsilon once and is judged on the first `curve_rows` rows only, except at 0 and at the epsilon of
     the judgement itself, which are its own figures; each point says its `rows`.
     robust_accuracy is of all rows; `robust_rows_unknown` of them are of a class that the training rows do not have and
-    wrong, robust_accuracy_known is of the others; `robust_rows_without_image` nothing can move;
+    wrong, robust_accuracy_known is of the others; `robust_rows_without_INPUT` nothing can move;
     `robust_rows_without_gradient` of the `robust_rows_climbed` had a gradient of zero in every pixel under every attack
     that climbs one.
     own: the judgement is the one that the record's experiment names; only its figures go to `metrics.json`.
     """
-    rows = judged_rows(data, "test", judge.rows)
-    curve_rows = judged_rows(data, "test", judge.curve_rows)
+    threat = threat_of(judge, data)
+    rows = judged_rows(data, "test", judge.rows, threat)
+    curve_rows = judged_rows(data, "test", judge.curve_rows, threat)
     radii = sorted({*judge.curve} - {0.0, judge.epsilon})
     jobs: list[Job] = [(name, judge.epsilon, shard) for name in models for shard in shards(rows)]
     jobs += [(name, e, shard) for name in models for e in radii for shard in shards(curve_rows)]
@@ -56,6 +57,9 @@ def attack_step(
     if judge.epsilon > 0:
         points.append(_point(0.0, "clean_accuracy", main))
     report = {
+        "threat": judge.threat.kind,
+        "input": threat.input,
+        "units": judge.threat.units,
         "epsilon": judge.epsilon,
         "rows": len(found.rows),
         "attacks": [attack.name for attack in judge.attacks],
@@ -63,11 +67,11 @@ def attack_step(
         "per_attack": found.per_attack,
         "curve": sorted(points, key=lambda point: point["epsilon"]),
         "curve_rows": len(curve_rows),
-        "examples": _examples(data, found, models[""]),
+        "examples": _examples(data, found, models[""], threat),
         **{f"robust_accuracy{name}": judged.robust_accuracy for name, judged in main.items()},
         "robust_accuracy_known": found.robust_accuracy_known,
         "robust_rows_unknown": int(found.unknown.sum()),
-        "robust_rows_without_image": int(found.unmoved.sum()),
+        f"robust_rows_without_{threat.input}": int(found.unmoved.sum()),
         **{f"robust_rows_climbed{name}": int(judged.climbed.sum()) for name, judged in main.items()},
         **{f"robust_rows_without_gradient{name}": int(judged.blind.sum()) for name, judged in main.items()},
     }
@@ -93,8 +97,8 @@ def _merge(jobs: list[Job], parts: list[Judgement], name: str, epsilon: float) -
 
 
 @torch.no_grad()
-def _examples(data: Prepared, found: Judgement, model: Routed) -> list[dict[str, Any]]:
-    """Rows that were right and fell: clean, adversarial, and their difference around grey."""
+def _examples(data: Prepared, found: Judgement, model: Routed, threat: Threat) -> list[dict[str, Any]]:
+    """Rows that were right and fell: clean, adversarial, and their difference around grey, the largest one to black or white."""
     batch = found.adversarial
     if batch is None:
         return []
@@ -103,13 +107,14 @@ def _examples(data: Prepared, found: Judgement, model: Routed) -> list[dict[str,
     for i in fell.tolist():
         row = int(found.rows[i])
         columns = data.take(np.array([row]))
-        clean, moved = columns["image"][0], batch.inputs["image"][i].numpy()
+        clean = threat.read(to_batch(columns, data.schema))[0].numpy()
+        moved = threat.read(batch)[i].numpy()
         answer = int(model(*_one(batch, i)).logits.argmax())
         examples.append(
             {
                 "clean": data_uri(clean),
                 "adversarial": data_uri(moved),
-                "difference": data_uri(np.clip(0.5 + (moved - clean) / (2 * found.epsilon), 0, 1)),
+                "difference": data_uri(np.clip(0.5 + (moved - clean) / (2 * np.abs(moved - clean).max()), 0, 1)),
                 "text": data.shown.column(data.schema.text.column)[row].as_py() if data.schema.text else None,
                 "target": data.schema.classes[int(columns["target"][0])],
                 "prediction_clean": data.schema.classes[int(columns["target"][0])],

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dsray.base import RequestError
 from dsray.data import Prepared
+from dsray.data.movable import movable
+from dsray.engine import AdversarialConfig
 from dsray.experiment import Experiment
 from dsray.models import skeleton
 from dsray.optim import Pattern, Rates, first_match
 from dsray.runner.figures import VALIDATION_ROWS
-from dsray.runner.judge import judged_rows
+from dsray.runner.judge import judged_rows, threat_of
 from dsray.runner.rehearsal import rehearse
 
 
@@ -19,13 +22,24 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
     rehearse(experiment, data)
     check_patterns(experiment, parameter_names(experiment, data))
     if experiment.adversarial:
+        check_stages(experiment.adversarial, data)
         judge = experiment.adversarial.judge
+        threat = threat_of(judge, data)
         for split, count in (
             ("validation", min(judge.rows, VALIDATION_ROWS)),
             ("test", judge.rows),
             ("test", judge.curve_rows),
         ):
-            judged_rows(data, split, count)
+            judged_rows(data, split, count, threat)
+
+
+def check_stages(adversarial: AdversarialConfig, data: Prepared) -> None:
+    """A RequestError for a stage whose radii go beyond what its input can be moved by."""
+    for i, stage in enumerate(adversarial.stages):
+        lowest, peak = stage.epsilon.span()
+        largest = stage.threat.on(movable(data.schema)).largest
+        if fault := stage.threat.fault_of_span(lowest, peak, largest):
+            raise RequestError(f"adversarial.stages.{i}.epsilon: {fault}")
 
 
 def parameter_names(experiment: Experiment, data: Prepared) -> list[str]:

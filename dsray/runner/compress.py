@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dsray.attacks import perturb
+from dsray.attacks import LinfConfig, perturb
 from dsray.base.batch import Batch, concatenate
 from dsray.base.modes import evaluating
 from dsray.base.noise import key_of
@@ -14,10 +14,11 @@ from dsray.base.routed import Routed
 from dsray.compress import CompressConfig
 from dsray.compress.compress import Rows, compress
 from dsray.data import Prepared, labelled, to_batch
+from dsray.data.movable import movable
 from dsray.engine import JudgeConfig
 from dsray.experiment import Experiment
 from dsray.record import Record
-from dsray.runner.judge import movable_rows, shards
+from dsray.runner.judge import movable_rows, shards, threat_of
 from dsray.runner.place import Place
 
 
@@ -62,16 +63,24 @@ def compress_step(
 def _adversarial(split: str, experiment: Experiment, data: Prepared, model: Routed, place: Place) -> Batch | None:
     """Rows of the split moved against the torch model by the first attack of the judgement, to its full strength.
 
-    Without an `adversarial` section the default judgement is used; None where there is no image to move.
+    Without an `adversarial` section the default judgement of the first continuous input is used; None where there is
+    nothing to move.
     """
-    judge = experiment.adversarial.judge if experiment.adversarial else JudgeConfig()
-    rows = movable_rows(data, split, judge.rows)
+    if experiment.adversarial:
+        judge = experiment.adversarial.judge
+    else:
+        inputs = movable(data.schema)
+        first = next((name for name, parts in inputs.items() if any(t.range for t in parts.values())), None)
+        if first is None:
+            return None
+        judge = JudgeConfig(threat=LinfConfig(input=first))
+    rows = movable_rows(data, split, judge.rows, threat_of(judge, data))
     if not len(rows):
         return None
     return concatenate(place.map(_moved, shards(rows), model, data, judge, experiment.seed))
 
 
 def _moved(rows: np.ndarray, model: Routed, data: Prepared, judge: JudgeConfig, seed: int) -> Batch:
-    batch = to_batch(data.take(rows), data.schema)
+    batch, threat = to_batch(data.take(rows), data.schema), threat_of(judge, data)
     with evaluating(model):
-        return perturb(judge.attacks[0].build(), model, batch, judge.epsilon, seed=seed)
+        return perturb(judge.attacks[0].build(), model, batch, judge.epsilon, threat=threat, seed=seed)

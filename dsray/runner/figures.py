@@ -12,7 +12,7 @@ from dsray.base.routed import Routed
 from dsray.data import Prepared, labelled, to_batch
 from dsray.engine import Evaluation, JudgeConfig, evaluate
 from dsray.experiment import Experiment
-from dsray.runner.judge import judge_shard, judged_rows, shards
+from dsray.runner.judge import judge_shard, judged_rows, shards, threat_of
 
 BATCH_ROWS = 270
 VALIDATION_ROWS = 150
@@ -59,7 +59,7 @@ def validation_figures(experiment: Experiment, model: Routed, data: Prepared) ->
     if experiment.adversarial:
         judge = experiment.adversarial.judge
         first = judge.replace(attacks=judge.attacks[:1])
-        rows = judged_rows(data, "validation", min(judge.rows, VALIDATION_ROWS))
+        rows = judged_rows(data, "validation", min(judge.rows, VALIDATION_ROWS), threat_of(judge, data))
         judged = _judged(model, data, rows, first, experiment.seed)
         if judged.blind_alone:
             judged = check_judged(_judged(model, data, rows, judge, experiment.seed))

@@ -21,8 +21,8 @@ class EpsilonScheduleSpace(SpaceConfig):
 
     kind: Literal["epsilon_schedule"] = "epsilon_schedule"
     shapes: tuple[Shape, ...] = Field(("constant", "linear", "joined"), min_length=1, description="shapes to try")
-    end_low: float = Field(0.05, gt=0, le=1, description="smallest final epsilon, in input-range units")
-    end_high: float = Field(0.15, gt=0, le=1, description="largest final epsilon, in input-range units")
+    end_low: float = Field(0.05, gt=0, description="smallest final epsilon, in the units of the threat")
+    end_high: float = Field(0.15, gt=0, description="largest final epsilon, in the units of the threat")
     start_high: float = Field(1.0, gt=0, le=1, description="largest first epsilon, as a share of the final one")
     ramp_low: float = Field(0.1, gt=0, lt=1, description="shortest ramp, as a share of the stage")
     ramp_high: float = Field(1.0, gt=0, le=1, description="longest ramp, as a share of the stage")

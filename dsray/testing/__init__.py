@@ -16,6 +16,7 @@ from dsray.testing.settings import check_round_trip
 from dsray.testing.sources import check_source
 from dsray.testing.spaces import check_space
 from dsray.testing.terms import check_term
+from dsray.testing.threats import check_threat
 
 __all__ = [
     "check_action",
@@ -31,4 +32,5 @@ __all__ = [
     "check_source",
     "check_space",
     "check_term",
+    "check_threat",
 ]

@@ -10,6 +10,7 @@ from rich.console import Console
 from dsray.base.routed import Routed
 from dsray.engine import JudgeConfig
 from dsray.record.cautions import of_judgement
+from dsray.record.judgements import in_words
 from dsray.record.words import sentence
 from dsray.report.html import write_report
 from dsray.runner.attack import attack_step
@@ -39,7 +40,7 @@ def attack_run(
         report = attack_step(record, data, judge, experiment.seed, models, place, own=same)
         write_report(record)
     console.print(
-        f"robust accuracy {100 * report['robust_accuracy']:.1f} % at epsilon {judge.epsilon:g} on {report['rows']} test "
+        f"robust accuracy {100 * report['robust_accuracy']:.1f} % at {in_words(report, ['epsilon'])} on {report['rows']} test "
         f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %",
         soft_wrap=True,
     )

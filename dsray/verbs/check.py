@@ -74,6 +74,7 @@ def _stages(stages: list[Stage], names: list[str]) -> Table:
             schedule = stage.perturb.epsilon.build(stage.steps)
             attack = f"{stage.perturb.attack.name} on {stage.perturb.share:.0%}"
             epsilon = f"{schedule(0):g} to {schedule(stage.steps - 1):g}"
+            epsilon += "" if stage.perturb.threat.kind == "linf" else f" in {stage.perturb.threat.kind}"
         losses = " + ".join(term.kind for term in stage.terms) + (" + replay" if stage.replay else "")
         trainable = "all" if learning == len(names) else f"{learning} of {len(names)} tensors"
         rate = f"{stage.rates.schedule.kind} to {stage.rates.schedule.peak(stage.steps):g}"

@@ -64,7 +64,9 @@ def test_a_broken_attack_is_found_out(propose, promise):
         kind: str = "broken"
 
         def build(self):
-            return lambda model, batch, epsilon, loss=None, *, seed=0, stop_early=False: propose(model, batch, epsilon)
+            return lambda model, batch, threat, epsilon, loss=None, *, seed=0, stop_early=False: propose(
+                model, batch, epsilon
+            )
 
     with pytest.raises((AssertionError, RunFailure), match=promise):
         check_attack(Broken())

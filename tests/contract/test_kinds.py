@@ -13,7 +13,7 @@ import foreign
 import pyarrow.parquet as pq
 import pytest
 
-from dsray.attacks import AnyAttack, FgsmConfig, PgdConfig, RandomSearchConfig
+from dsray.attacks import AnyAttack, AnyThreat, FgsmConfig, L2Config, LinfConfig, PgdConfig, RandomSearchConfig
 from dsray.augment import AnyOperation, GaussianNoiseConfig, ShiftConfig
 from dsray.base import Plugin, one_of
 from dsray.base.schedules import AnySchedule, ConstantConfig, CosineConfig, LinearConfig, joined
@@ -41,6 +41,7 @@ from dsray.testing import (
     check_source,
     check_space,
     check_term,
+    check_threat,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +74,7 @@ KINDS = (
             RandomSearchConfig(queries=30),
         ),
     ),
+    Kind(AnyThreat, check_threat, (LinfConfig(), LinfConfig(input="photo"), L2Config(), L2Config(input="photo"))),
     Kind(AnyOperation, check_operation, (GaussianNoiseConfig(sigma=0.2), ShiftConfig(pixels=2, chance=0.5))),
     Kind(
         AnySchedule,
@@ -195,7 +197,7 @@ def test_every_union_of_dsray_is_in_the_table():
     found, here = unions_of_dsray(), [members(kind.union) for kind in KINDS]
     missing = [name for name, union in found.items() if union not in here]
     assert missing == []
-    assert len(here) == len(found) >= 13
+    assert len(here) == len(found) >= 14
 
 
 def test_a_union_cannot_hide():

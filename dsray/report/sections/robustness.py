@@ -31,9 +31,8 @@ def robustness(record: Record) -> Section | None:
 
 def _lead(attack: Mapping[str, Any]) -> str:
     robust, undefended = attack.get("robust_accuracy"), attack.get("robust_accuracy_undefended")
-    words = [
-        f"Judged on {count(attack['rows'], 'row')} at epsilon {attack['epsilon']:g} (L-inf, in units of the input)."
-    ]
+    units = attack.get("units", "L-inf, in units of the input")  # earlier versions had no other
+    words = [f"Judged on {count(attack['rows'], 'row')} at epsilon {attack['epsilon']:g} ({units})."]
     words.append("A row counts as robust only if every attack fails on it.")
     words += map(sentence, of_judgement(attack))
     if robust is not None and undefended is not None:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, cross_entropy, perturb, robust_accuracy
+from dsray.attacks.threats.given import threat_to
 from dsray.base import RequestError, RunFailure
 from dsray.base.batch import Batch
 from dsray.data import DataConfig, prepare
@@ -78,6 +79,38 @@ def test_pgd_is_as_strong_as_foolbox_at_equal_steps(digits, restarts):
     assert ours < clean - 0.5
 
 
+def test_fgm_under_l2_equals_foolbox(digits):
+    model, images, labels = digits
+    config, batch = FgsmConfig(), batch_of(images, labels)
+    ours = perturb(config.build(), model, batch, 0.5, threat="l2", loss=cross_entropy).inputs["image"]
+    theirs = foolbox_attack("L2FastGradientAttack", model, images, labels, 0.5)[1]
+    assert float((ours - theirs).abs().max()) <= 1e-6
+
+
+@pytest.mark.parametrize("epsilon", [0.3, 0.5])
+def test_pgd_under_l2_is_as_strong_as_foolbox_at_equal_steps(digits, epsilon):
+    """Not weaker by more than a point and not stronger by more than two, of the whole test split."""
+    model, images, labels = digits
+    config = PgdConfig(steps=20)
+    ours = robust_accuracy(model, images, labels, epsilon=epsilon, attacks=[config], threat="l2")
+    torch.manual_seed(0)
+    options = {"steps": 20, "rel_stepsize": config.relative_step}
+    theirs = 1 - float(foolbox_attack("L2PGD", model, images, labels, epsilon, **options)[2].float().mean())
+    assert -0.02 <= ours - theirs <= 0.01
+    clean = float((model(images).argmax(1) == labels).float().mean())
+    assert ours < clean - 0.2
+
+
+def test_the_search_without_gradients_finds_a_part_of_what_pgd_finds_under_l2(digits):
+    model, images, labels = digits
+    clean = float((model(images).argmax(1) == labels).float().mean())
+    pgd, search = (
+        robust_accuracy(model, images, labels, epsilon=0.5, attacks=[attack], threat="l2")
+        for attack in (PgdConfig(steps=20), RandomSearchConfig(queries=100))
+    )
+    assert pgd <= search <= clean - 0.5 * (clean - pgd)
+
+
 def test_pgd_finds_the_worst_case_of_a_linear_model():
     torch.manual_seed(1)
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
@@ -114,7 +147,7 @@ def test_epsilon_in_pixels_is_refused(digits):
 
 def proposing(change):
     """An attack that gives `change(image)`."""
-    return lambda model, batch, epsilon, loss=None, *, seed=0, stop_early=False: batch.with_input(
+    return lambda model, batch, threat, epsilon, loss=None, *, seed=0, stop_early=False: batch.with_input(
         "image", change(batch.inputs["image"])
     )
 
@@ -137,10 +170,12 @@ def test_a_proposal_outside_is_brought_back_into_the_ball_and_the_range(digits):
 
 
 def test_a_batch_without_images_is_refused(digits):
-    model, _, labels = digits
-    rows = torch.arange(len(labels))
+    model, images, labels = digits
+    rows, threat = torch.arange(len(labels)), threat_to(batch_of(images, labels), None)
     batch = Batch({"text": rows[:, None]}, labels, rows, rows * 0)
     with pytest.raises(RequestError, match="attack: needs images; the batch has text"):
+        perturb(PgdConfig().build(), model, batch, 0.1, threat=threat)
+    with pytest.raises(RequestError, match="attack: needs floats to move; the batch has text"):
         perturb(PgdConfig().build(), model, batch, 0.1)
 
 

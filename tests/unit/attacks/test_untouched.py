@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dsray.attacks import FgsmConfig, PgdConfig, RandomSearchConfig, judge_batches, perturb, robust_accuracy
+from dsray.attacks.threats.given import threat_to
 from dsray.base import RequestError
 from dsray.base.batch import Batch
 
@@ -51,7 +52,7 @@ def test_a_clean_pass_that_waits_for_its_backward_pass_survives_the_attack(model
 def test_batch_statistics_come_back_when_an_attack_fails(model, batch):
     before = statistics(model)
 
-    def failing(classify, batch, epsilon, loss=None, *, seed=0, stop_early=False):
+    def failing(classify, batch, threat, epsilon, loss=None, *, seed=0, stop_early=False):
         classify(batch)
         raise OSError
 
@@ -151,7 +152,7 @@ def test_rows_of_an_unknown_class_are_wrong(model, batch):
 def test_where_no_row_has_an_image_nothing_is_judged(model, batch, hidden):
     none = batch.without("image") if hidden else replace(batch, inputs={"text": batch.rows[:, None]})
     with pytest.raises(RequestError, match="batches: none of the 24 rows has an image; attacks move images"):
-        judge_batches(model, [none], [PgdConfig(steps=2)], 0.1)
+        judge_batches(model, [none], [PgdConfig(steps=2)], 0.1, threat=threat_to(batch, None))
 
 
 def test_an_attack_listed_twice_is_refused(model, batch):

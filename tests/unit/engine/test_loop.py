@@ -222,8 +222,8 @@ def test_as_many_rows_are_perturbed_on_any_number_of_workers(digits, batch, size
     stage = {**ADVERSARIAL["stages"][0], "share": share}
     x = experiment(adversarial={"stages": [stage]}, train={**BASE["train"], "batch": batch})
     state = TrainState(x.model.build(digits.schema))
-    of_one = ReadyStage(x.stages(digits)[1], state, 0)
-    of_many = [ReadyStage(x.stages(digits)[1], state, 0, rank, size) for rank in range(size)]
+    of_one = ReadyStage(x.stages(digits)[1], state, digits.schema, 0)
+    of_many = [ReadyStage(x.stages(digits)[1], state, digits.schema, 0, rank, size) for rank in range(size)]
     attacked = of_one.attacked.tolist()
     assert attacked == list(range(round(batch * share)))
     positions = [np.arange(batch)[rank::size] for rank in range(size)]
@@ -255,7 +255,7 @@ def test_replayed_rows_are_attacked_in_the_same_share_as_new_ones(digits, batch,
     assert replayed.sum() == second.replay.rows(batch)
     found = []
     for rank in range(size):
-        ready = ReadyStage(second, state, 0, rank, size)
+        ready = ReadyStage(second, state, digits.schema, 0, rank, size)
         found += replayed[rank::size][ready.attacked.numpy()].tolist()
     assert (len(found) - sum(found), sum(found)) == (new, old)
 
@@ -268,7 +268,7 @@ def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits):
     state = TrainState(x.model.build(digits.schema))
     state.memory.size = 30
     state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
-    ready = ReadyStage(x.stages(digits)[-1], state, 0)
+    ready = ReadyStage(x.stages(digits)[-1], state, digits.schema, 0)
     batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
     moved = ready.context(state, batch, state.model).adversarial_batch.inputs["image"]
     part = batch.select(ready.attacked)
@@ -287,7 +287,7 @@ def test_training_attacks_climb_the_loss_at_the_logits_own_scale(digits, loss):
     x = experiment(adversarial={"stages": [{**ADVERSARIAL["stages"][0], "epsilon": 0.1, "attack": attack}]})
     torch.manual_seed(0)
     state = TrainState(x.model.build(digits.schema))
-    ready = ReadyStage(x.stages(digits)[-1], state, 0)
+    ready = ReadyStage(x.stages(digits)[-1], state, digits.schema, 0)
     batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
     trained = ready.context(state, batch, state.model).adversarial_batch.inputs["image"]
     climbed = {"cross_entropy": cross_entropy, "margin": margin}[loss]

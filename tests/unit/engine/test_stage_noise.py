@@ -58,7 +58,11 @@ def test_the_start_of_an_attack_belongs_to_stage_row_and_epoch_and_to_no_step(di
     def moved(stage, step, epoch=0, seed=0):
         state.global_step = step
         batch = to_batch(digits.take(rows, 0 * rows + epoch), digits.schema)
-        return ReadyStage(stage, state, seed).context(state, batch, state.model).adversarial_batch.inputs["image"]
+        return (
+            ReadyStage(stage, state, digits.schema, seed)
+            .context(state, batch, state.model)
+            .adversarial_batch.inputs["image"]
+        )
 
     one, two = EXPERIMENT.stages(digits)[1:]
     first = moved(one, 4)

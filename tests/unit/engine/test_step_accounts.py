@@ -131,7 +131,7 @@ def test_a_row_that_is_the_same_in_both_passes_is_loaded_once(digits, loss, epsi
     """`per: sample` and top 1: each row is one choice in each block."""
     x = experiment(epsilon={"kind": "constant", "value": epsilon}, share=share, loss=loss.model_dump(mode="json"))
     state = TrainState(new_model(x, LocalWorker(digits, x.augment, seed=0)).train())
-    ready, batch = ReadyStage(x.stages(digits)[1], state, 0), batch_of(digits, blind)
+    ready, batch = ReadyStage(x.stages(digits)[1], state, digits.schema, 0), batch_of(digits, blind)
     context = ready.context(state, batch, state.model)
     (term,) = (term for _, _, term in ready.terms)
     found = term(context)
@@ -148,7 +148,7 @@ def test_a_row_that_is_the_same_in_both_passes_is_loaded_once(digits, loss, epsi
 def test_gradients_are_those_of_two_whole_passes(digits):
     x = experiment(share=0.5)
     state = TrainState(new_model(x, LocalWorker(digits, x.augment, seed=0)).train())
-    ready, batch = ReadyStage(x.stages(digits)[1], state, 0), batch_of(digits)
+    ready, batch = ReadyStage(x.stages(digits)[1], state, digits.schema, 0), batch_of(digits)
     context = ready.context(state, batch, state.model)
     apart = Context(state.model, batch, 0, perturbation=lambda *_: context.adversarial_batch)
     found = []

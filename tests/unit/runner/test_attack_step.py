@@ -13,10 +13,10 @@ from dsray.engine import JudgeConfig
 from dsray.experiment import Experiment
 from dsray.record import Record
 from dsray.record.cautions import of_judgement
-from dsray.record.judgements import KEPT
+from dsray.record.judgements import kept
 from dsray.runner.attack import attack_step
 from dsray.runner.figures import batches
-from dsray.runner.judge import judged_rows
+from dsray.runner.judge import judged_rows, threat_of
 from dsray.runner.place import ThisProcess
 
 
@@ -46,13 +46,13 @@ def test_the_curve_has_each_radius_once_and_says_its_rows(digits, model, tmp_pat
 
 
 def test_a_curve_of_any_model_has_each_radius_once(digits, model):
-    parts = list(batches(digits, judged_rows(digits, "test", 12)))
+    parts = list(batches(digits, judged_rows(digits, "test", 12, threat_of(JudgeConfig(), digits))))
     found = judge_curve(model, parts, [FgsmConfig()], [0.1, 0.0, 0.1])
     assert [(point["epsilon"], point["rows"]) for point in found] == [(0.1, 12), (0.0, 12)]
 
 
 def test_rows_that_say_little_are_counted_in_the_judgement(digits, model, tmp_path):
-    rows = judged_rows(digits, "test", 20)
+    rows = judged_rows(digits, "test", 20, threat_of(JudgeConfig(), digits))
     there, target = digits.columns["present.image"].copy(), digits.columns["target"].copy()
     there[rows[:4]], target[rows[4:7]] = False, UNKNOWN
     data = replace(digits, columns={**digits.columns, "present.image": there, "target": target})
@@ -62,7 +62,7 @@ def test_rows_that_say_little_are_counted_in_the_judgement(digits, model, tmp_pa
     counts = {name: report[f"robust_rows_{name}"] for name in ("unknown", "without_image", "without_gradient")}
     assert counts == {"unknown": 3, "without_image": 4, "without_gradient": 0}
     assert report["robust_accuracy"] == pytest.approx(report["robust_accuracy_known"] * 17 / 20)
-    assert record.metrics == {name: report[name] for name in KEPT if name in report}
+    assert record.metrics == {name: report[name] for name in kept(report)}
     assert len(record.metrics) == 6
     said = list(of_judgement(report))
     assert said[0].startswith(

@@ -9,11 +9,15 @@ import pytest
 import torch
 
 from dsray.attacks import Judgement, PgdConfig, check_judged
+from dsray.attacks.threats.given import threat_to
 from dsray.base import RequestError
+from dsray.base.batch import Batch
 from dsray.data import UNKNOWN, UNLABELLED
 from dsray.engine import JudgeConfig
 from dsray.experiment import Experiment
 from dsray.runner.judge import judge_shard, judged_rows, movable_rows, shards
+
+PHOTOS = threat_to(Batch({"image": torch.zeros(1, 1, 8, 8)}, *[torch.zeros(1)] * 3), None)
 
 
 def changed(digits, **columns):
@@ -21,17 +25,17 @@ def changed(digits, **columns):
 
 
 def test_rows_without_a_label_make_room_for_others_and_no_other_rows_do(digits):
-    everyone = judged_rows(digits, "test", 50)
+    everyone = judged_rows(digits, "test", 50, PHOTOS)
     there, target = digits.columns["present.image"].copy(), digits.columns["target"].copy()
     there[everyone[::2]] = False
     target[everyone[1::4]] = UNKNOWN
     data = changed(digits, **{"present.image": there}, target=target)
-    assert judged_rows(data, "test", 50).tolist() == everyone.tolist()
-    moved = movable_rows(data, "test", 50)
+    assert judged_rows(data, "test", 50, PHOTOS).tolist() == everyone.tolist()
+    moved = movable_rows(data, "test", 50, PHOTOS)
     assert len(moved) == 50 and there[moved].all() and (target[moved] >= 0).all()
     assert set(everyone[3::4]) <= set(moved.tolist())
     target[everyone[1::4]] = UNLABELLED
-    rows = judged_rows(data, "test", 50)
+    rows = judged_rows(data, "test", 50, PHOTOS)
     assert len(rows) == 50 and (target[rows] != UNLABELLED).all() and not there[everyone[::2]].any()
     assert set(everyone[::2]) <= set(rows.tolist())
 
@@ -42,9 +46,9 @@ def test_rows_of_which_none_can_be_attacked_are_refused(digits):
     with pytest.raises(
         RequestError, match=r"adversarial.judge: none of the 3 rows to judge of the test split has an image"
     ):
-        judged_rows(changed(digits, **{"present.image": there}), "test", 3)
+        judged_rows(changed(digits, **{"present.image": there}), "test", 3, PHOTOS)
     everyone = len(digits.splits["test"])
-    assert len(judged_rows(changed(digits, **{"present.image": there}), "test", everyone)) == everyone
+    assert len(judged_rows(changed(digits, **{"present.image": there}), "test", everyone, PHOTOS)) == everyone
 
 
 def test_shards_with_and_without_images_are_judged_as_one(digits):
@@ -53,7 +57,7 @@ def test_shards_with_and_without_images_are_judged_as_one(digits):
     model = Experiment.parse({"data": {"source": "digits"}, "model": {}}).model.build(digits.schema).eval()
     with torch.no_grad():
         model.head.linear.bias[np.bincount(digits.columns["target"]).argmax()] = 0.5
-    rows = judged_rows(digits, "test", 150)
+    rows = judged_rows(digits, "test", 150, PHOTOS)
     first, second = shards(rows)
     there, target = digits.columns["present.image"].copy(), digits.columns["target"].copy()
     there[first] = False
@@ -70,4 +74,4 @@ def test_shards_with_and_without_images_are_judged_as_one(digits):
 def test_a_split_without_images_is_refused(digits):
     none = np.zeros_like(digits.columns["present.image"])
     with pytest.raises(RequestError, match="adversarial: no row of the test split has an image and a known class"):
-        judged_rows(changed(digits, **{"present.image": none}), "test", 50)
+        judged_rows(changed(digits, **{"present.image": none}), "test", 50, PHOTOS)
