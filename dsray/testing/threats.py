@@ -42,6 +42,7 @@ def check_threat(config: ThreatConfig) -> None:
         assert torch.equal(threat.read(threat.write(batch, threat.read(batch))), threat.read(batch)), (
             "what is written is not what is read"
         )
+        _check_reach(threat, batch)
         for share in (1e-3, 0.05, 0.3, 1.0):
             _check_ball(threat, batch, share * threat.largest)
 
@@ -52,6 +53,15 @@ def _check_radius(threat: Threat) -> None:
         assert threat.check_radius(sound) == sound, f"the radius {sound:g} is refused"
     for wrong in (-0.1, 1.01 * threat.largest, float("nan"), float("inf")):
         assert _refusal(threat, wrong).startswith("field: "), f"the radius {wrong:g} is not refused by its field"
+
+
+def _check_reach(threat: Threat, batch: Batch) -> None:
+    """Within the largest radius lies the whole range, the farthest ends of it too."""
+    clean, (low, high) = threat.read(batch), threat.limits(threat.read(batch))
+    low, high = (torch.as_tensor(end, dtype=clean.dtype).expand_as(clean) for end in (low, high))
+    farthest = torch.where(clean - low > high - clean, low, high)
+    found = threat.project(farthest, clean, threat.largest)
+    assert torch.allclose(found, farthest, atol=1e-5), "the largest radius does not reach every value of the range"
 
 
 def _refusal(threat: Threat, epsilon: float) -> str:
