@@ -6,7 +6,8 @@ import pytest
 import torch
 from broken import broken
 
-from dsray.attacks import LinfConfig
+from dsray.attacks import L2Config, LinfConfig
+from dsray.attacks.threats.l2 import L2
 from dsray.attacks.threats.linf import Linf
 from dsray.testing import check_threat
 
@@ -84,3 +85,19 @@ def test_a_threat_to_another_input_is_found_out():
 def test_a_threat_without_a_largest_radius_is_found_out():
     with pytest.raises(AssertionError, match="largest radius of a bounded input is not finite"):
         check_threat(broken(BoxConfig, largest=lambda self, widths: float("inf")))
+
+
+class ScaledFirst(L2):
+    """Scales to the ball and clips then, as most libraries do: inside both, yet not the nearest point."""
+
+    def project(self, moved, clean, epsilon):
+        offset = moved - clean
+        norm = offset.flatten(1).norm(dim=1).clamp(min=1e-12).reshape(-1, *[1] * (moved.ndim - 1))
+        outside = norm > epsilon * (1 + 1e-5)
+        return self.inside(torch.where(outside, clean + offset * epsilon / norm, moved))
+
+
+def test_a_projection_that_stops_short_is_found_out():
+    build = lambda self, input, tensors: ScaledFirst(self, input, tensors)  # noqa: E731
+    with pytest.raises(AssertionError, match="not the nearest point of ball and range"):
+        check_threat(broken(L2Config, build=build))
