@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dsray.compress import CompressConfig
 from dsray.compress.compress import Rows, compress
 from dsray.data import Prepared, draw, to_batch
-from dsray.models import ModelConfig
+from dsray.models import RoutedConfig
 
 
 def write_tiny_artefact(digits: Prepared, folder: Path, steps: int = 40) -> Path:
@@ -18,7 +18,7 @@ def write_tiny_artefact(digits: Prepared, folder: Path, steps: int = 40) -> Path
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model = ModelConfig().build(digits.schema).train()
+    model = RoutedConfig().build(digits.schema).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for step in range(steps):
         ids, _ = draw(0, "fit", digits.splits["train"], 64, step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -21,6 +21,10 @@ class Plugin(Config):
     kind: str
 
 
+Adapter = Callable[[str, Any], type[Plugin]]
+"""(kind, what it names) -> the config that stands for it; raises PydanticCustomError where none does."""
+
+
 class one_of:  # noqa: N801 - reads as a word inside Annotated
     """Annotation for a field that holds one plug-in: `Annotated[AttackConfig, one_of(PgdConfig, ...)]`.
 
@@ -28,10 +32,20 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
     annotated base in the user's own package, and the bare string `NAME` when every other key has a default.
     """
 
-    def __init__(self, *members: type[Plugin], shorthand: tuple[dict[str, Any], ...] = ()):
-        """shorthand: JSON Schemas of what else is accepted, because a validator before this one reads it."""
+    def __init__(
+        self,
+        *members: type[Plugin],
+        shorthand: tuple[dict[str, Any], ...] = (),
+        default: str | None = None,
+        adapter: Adapter | None = None,
+    ):
+        """shorthand: JSON Schemas of what else is accepted, because a validator before this one reads it.
+
+        default: the kind of a mapping that names none. adapter: for what a kind of the user's own names, where that
+        is no config.
+        """
         self.members: dict[str, type[Plugin]] = {m.model_fields["kind"].default: m for m in members}
-        self.shorthand = shorthand
+        self.shorthand, self.default, self.adapter = shorthand, default, adapter
 
     def __get_pydantic_core_schema__(self, source: type[Plugin], handler: GetCoreSchemaHandler) -> CoreSchema:
         def pick(value: Any) -> Plugin:
@@ -39,6 +53,8 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
                 return value
             if isinstance(value, str):
                 value = {"kind": value}
+            if isinstance(value, dict) and self.default is not None:
+                value = {"kind": self.default, **value}
             if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
                 raise PydanticCustomError("kind", "needs a 'kind', one of {kinds}", {"kinds": ", ".join(self.members)})
             return self.find(value["kind"], source).model_validate(value)
@@ -54,7 +70,7 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
             "required": ["kind"],
         }
         # members may contain each other, so they are named here and written out once by `json_schema`
-        members = [{_MEMBER: m} for m in self.members.values()]
+        members = [{_MEMBER: m, _KINDLESS: k == self.default} for k, m in self.members.items()]
         bare = [k for k, m in self.members.items() if not any(f.is_required() for f in m.model_fields.values())]
         return {"anyOf": [*self.shorthand, *members, *([{"enum": bare}] if bare else []), own]}
 
@@ -63,18 +79,20 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
         if kind in self.members:
             return self.members[kind]
         if ":" in kind:
-            return _import_plugin(kind, base)
+            return _import_plugin(kind, base, self.adapter)
         raise PydanticCustomError(
             "kind", "{hint}", {"hint": f"unknown kind '{kind}'; {nearest(kind, list(self.members))}"}
         )
 
 
 def own_plugins(node: Any) -> Iterator[Plugin]:
-    """The plug-ins of a user's own in a config, at any depth."""
-    if isinstance(node, Plugin) and not type(node).__module__.startswith("dsray."):
+    """The plug-ins of a user's own in a config, at any depth; among them those that an adapter stands for."""
+    if isinstance(node, Plugin) and (":" in node.kind or not type(node).__module__.startswith("dsray.")):
         yield node
     if isinstance(node, BaseModel):
         node = [getattr(node, name) for name in type(node).model_fields]
+    if isinstance(node, dict):
+        node = list(node.values())
     for item in node if isinstance(node, list | tuple) else ():
         yield from own_plugins(item)
 
@@ -96,7 +114,7 @@ def untrusted(what: str) -> Iterator[None]:
         _untrusted.reset(token)
 
 
-_MEMBER = "x-member"
+_MEMBER, _KINDLESS = "x-member", "x-kindless"
 
 
 def json_schema(root: type[BaseModel]) -> dict[str, Any]:
@@ -109,10 +127,10 @@ def json_schema(root: type[BaseModel]) -> dict[str, Any]:
         if not isinstance(node, dict):
             return node
         if _MEMBER in node:
-            return {"$ref": f"#/$defs/{add(node[_MEMBER])}"}
+            return {"$ref": f"#/$defs/{add(node[_MEMBER], node[_KINDLESS])}"}
         return {key: resolve(value) for key, value in node.items() if key != "$defs"}
 
-    def add(member: type[BaseModel]) -> str:
+    def add(member: type[BaseModel], kindless: bool) -> str:
         name = member.__name__
         if name not in defs:
             defs[name] = {}
@@ -120,7 +138,8 @@ def json_schema(root: type[BaseModel]) -> dict[str, Any]:
             defs[name] = resolve(whole)
             if "kind" in (properties := defs[name].get("properties", {})):
                 properties["kind"].pop("default", None)
-                defs[name].setdefault("required", []).append("kind")
+                if not kindless:
+                    defs[name].setdefault("required", []).append("kind")
             take(whole)
         return name
 
@@ -135,12 +154,13 @@ def json_schema(root: type[BaseModel]) -> dict[str, Any]:
     return {**top, "$defs": dict(sorted(defs.items()))}
 
 
-def _import_plugin(kind: str, base: type[Plugin]) -> type[Plugin]:
+def imported(kind: str) -> Any:
+    """What `package.module:Class` names; a RequestError where the settings come from elsewhere and are not trusted."""
     if what := _untrusted.get():
         raise RequestError(f"{what} runs code of its own ({kind}); add --trust to allow it")
     module, _, name = kind.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), name)
     except Exception as error:  # the user's module may fail in any way
         why = f"{type(error).__name__}: {error}"
         raise PydanticCustomError(
@@ -148,6 +168,12 @@ def _import_plugin(kind: str, base: type[Plugin]) -> type[Plugin]:
             "{hint}",
             {"hint": f"cannot import '{kind}' ({why}); give package.module:Class on the Python path"},
         ) from None
-    if not (isinstance(found, type) and issubclass(found, base)):
+
+
+def _import_plugin(kind: str, base: type[Plugin], adapter: Adapter | None) -> type[Plugin]:
+    found = imported(kind)
+    if isinstance(found, type) and issubclass(found, base):
+        return found
+    if adapter is None:
         raise PydanticCustomError("kind", "{hint}", {"hint": f"'{kind}' is not a subclass of {base.__name__}"})
-    return found
+    return adapter(kind, found)

@@ -108,6 +108,10 @@ class Routed(nn.Module):
         """Which of `pieces` holds the parameter or buffer `name`."""
         raise NotImplementedError
 
+    def activations(self) -> int | None:
+        """Numbers that a row keeps for the backward pass, about; None where that is not known."""
+        raise NotImplementedError
+
     def idle_parameters(self) -> int:
         """Parameters that a row with every input leaves alone when it runs all blocks: experts that it does not choose."""
         raise NotImplementedError

@@ -24,7 +24,7 @@ from dsray.compress.config import CompressConfig
 from dsray.compress.export import OPSET, export_onnx
 from dsray.compress.onnx_model import OnnxModel, Outputs
 from dsray.compress.parity import parity
-from dsray.compress.quantize import activations, quantize
+from dsray.compress.quantize import activations, left_fp32, quantize
 from dsray.compress.ranges import activation_ranges
 from dsray.compress.speed import Call, interleaved
 from dsray.data.schema import Schema
@@ -89,6 +89,8 @@ def compress(model: Routed, schema: Schema, rows: Rows, config: CompressConfig, 
             "settings": config.model_dump(mode="json"),
             "parity": parity(_torch(model, rows.test), _graph(OnnxModel(graphs.full, config.threads), rows.test)),
         }
+        if kept := left_fp32(graphs.full):
+            report["left_fp32"] = kept
         method, found = _best(model, schema, graphs, rows, config)
         report |= found | {"calibration": method}
         report |= _figures(model, schema, graphs.small, rows, config)

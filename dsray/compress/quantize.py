@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from dsray.compress.ranges import Ranges
 from dsray.compress.saturation import saturates
 
 PRODUCTS = ("MatMul", "Gemm")
+LAYERS = ("Conv", "ConvTranspose", "GRU", "LSTM", "RNN")
+"""Operations with weights of their own that are not quantised."""
 
 
 class _Once(CalibrationDataReader):
@@ -73,6 +76,14 @@ def quantize(source: Path, target: Path, ranges: Ranges, example: Mapping[str, n
     _quantize_weights(quantized, {n.input[1]: _transposed(n) for n in products if n not in known})
     _quantize_tables(quantized)
     onnx.save(slim(quantized), target)
+
+
+def left_fp32(source: Path) -> dict[str, int]:
+    """Layers of the fp32 graph that `quantize` leaves as they are: operation -> how many."""
+    model = onnx.load(source)
+    weights = {tensor.name for tensor in model.graph.initializer}
+    found = Counter(n.op_type for n in model.graph.node if n.op_type in LAYERS and n.input[1] in weights)
+    return dict(sorted(found.items()))
 
 
 def _products(model: onnx.ModelProto) -> list[onnx.NodeProto]:

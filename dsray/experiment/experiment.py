@@ -24,7 +24,7 @@ from dsray.engine import (
     undefended,
 )
 from dsray.experiment.overrides import apply_overrides, merge, parse_override
-from dsray.models import ModelConfig
+from dsray.models import AnyModel, RoutedConfig
 from dsray.parallel.config import ParallelConfig
 from dsray.serving.config import ServeConfig
 from dsray.spaces.config import TuneConfig
@@ -38,7 +38,7 @@ class Experiment(Config):
     seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
     data: DataConfig
     augment: AugmentConfig = AugmentConfig()
-    model: ModelConfig
+    model: AnyModel
     train: TrainConfig = TrainConfig()
     parallel: ParallelConfig = ParallelConfig()
     adversarial: AdversarialConfig | None = None
@@ -68,16 +68,22 @@ class Experiment(Config):
             )
         if self.parallel.workers > self.train.batch:
             raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
-        widths = {m: getattr(self.model.encoders, m).width for m in ("image", "text") if getattr(self.data, m)}
-        if len(set(widths.values())) > 1:
-            found = ", ".join(f"{name} {width}" for name, width in widths.items())
-            raise ValueError(f"model.encoders: one projection serves all, so widths must be equal; got {found}")
+        if isinstance(self.model, RoutedConfig):
+            self._widths_fit(self.model)
         if self.parallel.pipeline > 1:
             self._pieces_fit()
         return self
 
+    def _widths_fit(self, model: RoutedConfig) -> None:
+        widths = {m: getattr(model.encoders, m).width for m in ("image", "text") if getattr(self.data, m)}
+        if len(set(widths.values())) > 1:
+            found = ", ".join(f"{name} {width}" for name, width in widths.items())
+            raise ValueError(f"model.encoders: one projection serves all, so widths must be equal; got {found}")
+
     def _pieces_fit(self) -> None:
-        parallel, blocks = self.parallel, self.model.trunk.blocks
+        parallel, blocks = self.parallel, self.model.blocks
+        if not blocks:
+            raise ValueError(f"parallel.pipeline: model {self.model.kind} is not cut into pieces; use workers")
         if parallel.pipeline > blocks:
             raise ValueError(f"parallel.pipeline: {parallel.pipeline} pieces of {blocks} blocks; use at most {blocks}")
         if self.train.batch % (parallel.workers * parallel.microbatches):

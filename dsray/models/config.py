@@ -1,22 +1,27 @@
-"""The `model` section of an experiment."""
+"""The `model` section of an experiment; a new kind of model is one file and one name in `AnyModel`."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import Field, ValidationError, model_validator
 
-from dsray.base import Config, RequestError
+from dsray.base import RequestError, one_of
 from dsray.base.routed import Routed
 from dsray.data.schema import Schema
+from dsray.models.base import ModelConfig
 from dsray.models.depth import AnyDepth, EarlyExitConfig
 from dsray.models.encoders import EncodersConfig
 from dsray.models.heads import AnyHead, ClassificationConfig
 from dsray.models.model import RoutedModel
+from dsray.models.plain import adapter
 from dsray.models.trunk import TrunkConfig
 
 
-class ModelConfig(Config):
+class RoutedConfig(ModelConfig):
     """Encoders, one shared projection, routed trunk, head."""
 
+    kind: Literal["routed"] = "routed"
     width: int = Field(64, ge=8, multiple_of=8, description="width of the common space")
     encoders: EncodersConfig = EncodersConfig()
     trunk: TrunkConfig = TrunkConfig()
@@ -24,7 +29,7 @@ class ModelConfig(Config):
     head: AnyHead = ClassificationConfig()
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> ModelConfig:
+    def _parts_fit(self) -> RoutedConfig:
         if self.width % self.trunk.heads:
             raise ValueError(f"trunk.heads: {self.trunk.heads} do not divide a width of {self.width}")
         try:
@@ -34,8 +39,11 @@ class ModelConfig(Config):
             raise ValueError(f"depth.{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
         return self
 
+    @property
+    def blocks(self) -> int:
+        return self.trunk.blocks
+
     def build(self, schema: Schema) -> RoutedModel:
-        """The untrained model for the modalities and classes of `schema`."""
         if len({getattr(self.encoders, name).width for name in schema.modalities}) > 1:
             raise RequestError("model.encoders: one projection serves all, so their widths must be equal")
         specs = {name: getattr(schema, name) for name in schema.modalities}
@@ -46,6 +54,8 @@ class ModelConfig(Config):
         )
 
     def pretrained(self, model: Routed) -> None:
-        """Give an untrained model the weights that its parts bring along; only where a new training begins."""
         for name, encoder in model.get_submodule("encoders").named_children():
             getattr(self.encoders, name).pretrained(encoder)
+
+
+AnyModel = Annotated[ModelConfig, one_of(RoutedConfig, default="routed", adapter=adapter)]

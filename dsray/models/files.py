@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -20,11 +20,13 @@ from dsray.base.kinds import untrusted
 from dsray.base.routed import Routed
 from dsray.base.sums import Damaged, check_sums, parse, write_sums
 from dsray.data.schema import Schema
-from dsray.models.config import ModelConfig
+from dsray.models.base import ModelConfig
+from dsray.models.config import AnyModel
 
 FORMAT = 2
 """1 had no `sums.json`; it is still read."""
 _FILES = ("model.json", "model.safetensors")
+_MODEL: TypeAdapter[ModelConfig] = TypeAdapter(AnyModel)
 
 
 def save_model(
@@ -67,7 +69,7 @@ def load_model(
         raise RequestError(f"model: {folder} is not the model that its experiment names; train or copy it again")
     try:
         with nullcontext() if trust else untrusted(f"model: {folder}"):
-            config = expected or ModelConfig.model_validate(about["model"])
+            config = expected or _MODEL.validate_python(about["model"])
         schema = Schema.model_validate(about["schema"])
     except ValidationError:
         raise RequestError(f"model: {folder / 'model.json'} is not of this version; train or copy it again") from None

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import final
+from typing import cast, final
 
 import torch
 from torch import Tensor
 
 from dsray.base.protocols import Output
 from dsray.base.routed import Routing
+from dsray.models.encoders import ModalityEncoder
 from dsray.models.exportable import ExportableModel
 from dsray.models.parts import RoutedParts
 from dsray.models.pieces import RoutedPiece, piece_of
+
+NUMBERS = 14
+"""Numbers of the width of a token that a block keeps of each token for the backward pass, about."""
 
 
 @final
@@ -56,6 +60,10 @@ class RoutedModel(RoutedParts):
 
     def piece_of(self, name: str, pieces: int) -> int:
         return piece_of(name, len(self.trunk.blocks), pieces)
+
+    def activations(self) -> int:
+        tokens = 1 + sum(cast(ModalityEncoder, encoder).tokens for encoder in self.encoders.values())
+        return tokens * self.answer.numel() * NUMBERS * len(self.trunk.blocks)
 
     def idle_parameters(self) -> int:
         idle = 0

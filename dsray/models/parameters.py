@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from dsray.base.routed import Routed
 from dsray.data.schema import Schema
-from dsray.models.config import ModelConfig
+from dsray.models.base import ModelConfig
 
 
 class _Uninitialised(TorchFunctionMode):
@@ -43,5 +43,5 @@ def active_parameters(model: Routed) -> int:
 
 def _part(name: str) -> str:
     words = name.split(".")
-    depth = {"encoders": 2, "exits": 2, "trunk": 3}.get(words[0], 1)
+    depth = {"encoders": 2, "exits": 2, "trunk": 3, "module": 2}.get(words[0], 1)
     return ".".join(words[:depth])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dsray.record.record import Record
-from dsray.record.words import percent, points
+from dsray.record.words import count, percent, points
 
 NAMES = {
     "int8_accuracy": "accuracy_int8",
@@ -25,6 +25,10 @@ COMPARED = {
     "gate_adversarial": "adversarial validation rows",
 }
 """Name in the artefact's report -> the rows that the models were compared on; the gate decided by those of validation."""
+
+
+_LAYERS = {"Conv": "convolution", "ConvTranspose": "transposed convolution", "RNN": "recurrent layer"}
+"""Operation of ONNX -> its name; others are called as there."""
 
 
 def other_settings(record: Record) -> dict[str, Any]:
@@ -77,6 +81,15 @@ def lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in there:
         if name in silent or not name.startswith("gate"):
             yield COMPARED[name], against(report, name)
+    if kept := left_fp32(report):
+        yield "weights", kept
+
+
+def left_fp32(report: Mapping[str, Any]) -> str:
+    """`2 convolutions stay fp32`: what the quantiser does not take; empty where there is nothing."""
+    found = report.get("left_fp32") or {}
+    named = [count(number, _LAYERS.get(operation, f"{operation} layer")) for operation, number in found.items()]
+    return f"{' and '.join(named)} {'stays' if sum(found.values()) == 1 else 'stay'} fp32" if named else ""
 
 
 def said(record: Record) -> str:

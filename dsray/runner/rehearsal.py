@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
-from dsray.base import DsrayError, RequestError
+from dsray.base import DsrayError, Plugin, RequestError
 from dsray.base.batch import Batch
 from dsray.base.kinds import own_plugins
 from dsray.base.protocols import Output
@@ -30,7 +30,7 @@ def rehearse(experiment: Experiment, data: Prepared) -> None:
     plugins = list(own_plugins(experiment.model))
     if not plugins:
         return
-    names = ", ".join(dict.fromkeys(type(plugin).__name__ for plugin in plugins))
+    names = ", ".join(dict.fromkeys(_name(plugin) for plugin in plugins))
     batch = to_batch(data.take(data.splits["train"][:ROWS]), data.schema)
     roads = {
         "cannot be built on the meta device; its build makes the module only, weights come in pretrained": _planned,
@@ -46,10 +46,16 @@ def rehearse(experiment: Experiment, data: Prepared) -> None:
         try:
             road(experiment, data, batch)
         except DsrayError as error:
+            if road is _planned:  # a sentence of its own about settings that do not fit
+                raise
             raise RequestError(f"model: with {names} it {closed} ({error})") from None
         except Exception as error:  # a plug-in may fail in any way
             reason = " ".join(str(error).split())
             raise RequestError(f"model: with {names} it {closed} ({type(error).__name__}: {reason})") from error
+
+
+def _name(plugin: Plugin) -> str:
+    return plugin.kind.rpartition(":")[2] if ":" in plugin.kind else type(plugin).__name__
 
 
 def _planned(experiment: Experiment, data: Prepared, batch: Batch) -> None:

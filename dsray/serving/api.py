@@ -15,7 +15,16 @@ from dsray.base.sealed import read_json
 from dsray.serving.body import Refusal, read_body, read_instances
 from dsray.serving.config import ServeConfig
 from dsray.serving.docs import docs_page
-from dsray.serving.messages import Answers, Error, Health, Model, example_request, request_schema
+from dsray.serving.messages import (
+    Answers,
+    Error,
+    Health,
+    Model,
+    UnroutedAnswers,
+    UnroutedModel,
+    example_request,
+    request_schema,
+)
 from dsray.serving.predictor import Predictor, split
 
 if TYPE_CHECKING:
@@ -68,7 +77,7 @@ def _add_predict(
     @api.post(
         "/v1/predict",
         summary="Answer one or many instances",
-        response_model=Answers,
+        response_model=Answers if predictor.artefact.blocks is not None else UnroutedAnswers,
         response_description="one answer for each instance, in order",
         responses=refusals,
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": content}}},
@@ -85,8 +94,9 @@ def _add_predict(
 
 def _add_pages(api: FastAPI, predictor: Predictor, report: Path | None) -> None:
     artefact = predictor.artefact
+    routed = artefact.blocks is not None
 
-    @api.get("/v1/model", summary="What the model is", response_model=Model)
+    @api.get("/v1/model", summary="What the model is", response_model=Model if routed else UnroutedModel)
     async def model() -> JSONResponse:
         """Version, inputs, classes, compute budget and figures of the model."""
         schema, manifest = artefact.schema, artefact.manifest
@@ -96,8 +106,7 @@ def _add_pages(api: FastAPI, predictor: Predictor, report: Path | None) -> None:
                 "version": artefact.version,
                 "classes": list(schema.classes),
                 "inputs": inputs,
-                "threshold": manifest["threshold"],
-                "compute": manifest["compute"],
+                **({name: manifest[name] for name in ("threshold", "compute")} if routed else {}),
                 "metrics": manifest["metrics"],
             }
         )

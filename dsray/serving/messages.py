@@ -21,14 +21,25 @@ class Compute(BaseModel):
     share: float = Field(description="blocks_run / blocks")
 
 
-class Answer(BaseModel):
-    """The model's answer to one instance."""
+class UnroutedAnswer(BaseModel):
+    """The answer of a model without routing to one instance."""
 
     label: str = Field(description="the likeliest class")
     confidence: float = Field(description="its probability, in [0, 1]")
     probabilities: dict[str, float] = Field(description="the five likeliest classes, in order")
-    compute: Compute
     model: str = Field(description="version of the model: a hash of its content")
+
+
+class Answer(UnroutedAnswer):
+    """The model's answer to one instance."""
+
+    compute: Compute
+
+
+class UnroutedAnswers(BaseModel):
+    """One answer per instance, in order."""
+
+    predictions: list[UnroutedAnswer]
 
 
 class Answers(BaseModel):
@@ -37,15 +48,20 @@ class Answers(BaseModel):
     predictions: list[Answer]
 
 
-class Model(BaseModel):
-    """What a client needs to know of the model."""
+class UnroutedModel(BaseModel):
+    """What a client needs to know of a model without routing."""
 
     version: str = Field(description="a hash of the model's content; every answer carries it")
     classes: list[str] = Field(description="names of the classes")
     inputs: dict[str, dict[str, Any]] = Field(description="modality -> its size: pixels and channels, or tokens")
+    metrics: dict[str, float | None] = Field(description="figures of the test split that the model was measured at")
+
+
+class Model(UnroutedModel):
+    """What a client needs to know of the model."""
+
     threshold: float | None = Field(description="confidence from which an instance leaves the trunk early")
     compute: dict[str, Any] = Field(description="blocks of the trunk, and the budget of one instance in blocks")
-    metrics: dict[str, float | None] = Field(description="figures of the test split that the model was measured at")
 
 
 class Health(BaseModel):

@@ -8,6 +8,7 @@ from dsray.testing.attacks import check_attack
 from dsray.testing.depth import check_depth
 from dsray.testing.encoders import check_encoder
 from dsray.testing.heads import check_head
+from dsray.testing.models import check_model
 from dsray.testing.operations import check_operation
 from dsray.testing.optimizers import check_optimizer
 from dsray.testing.policies import check_policy
@@ -24,6 +25,7 @@ __all__ = [
     "check_depth",
     "check_encoder",
     "check_head",
+    "check_model",
     "check_operation",
     "check_optimizer",
     "check_policy",

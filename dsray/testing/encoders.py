@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dsray.base import RequestError
 from dsray.data.schema import ImageSpec, Schema, TextSpec
-from dsray.models import ModelConfig, load_model, save_model
+from dsray.models import RoutedConfig, load_model, save_model
 from dsray.models.encoders import EncoderConfig
 from dsray.testing.settings import check_round_trip
 from dsray.testing.subjects import same
@@ -26,7 +26,7 @@ def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
     name, image = ("image", spec) if isinstance(spec, ImageSpec) else ("text", None)
     schema = Schema(image=image, text=spec if isinstance(spec, TextSpec) else None, label="y", classes=("a", "b"))
     unsaved = _check_build(config, spec)
-    model_config = ModelConfig.model_validate({"encoders": {name: config}})
+    model_config = RoutedConfig.model_validate({"encoders": {name: config}})
     model = model_config.build(schema)
     model_config.pretrained(model)
     encoder, values = model.eval().encoders[name], _values(spec, 6)

@@ -9,16 +9,18 @@ import torch
 
 from dsray.base import DsrayError
 from dsray.base.batch import Batch
+from dsray.base.protocols import Output
+from dsray.base.routed import Routed
 from dsray.compress.compress import columns
 from dsray.compress.export import export_onnx
 from dsray.compress.onnx_model import OnnxModel, Outputs
 from dsray.compress.parity import parity
 from dsray.data.schema import Schema
-from dsray.models import ModelConfig, RoutedModel, load_model, save_model
+from dsray.models import ModelConfig, load_model, save_model
 
 
 @torch.no_grad()
-def check_kept(model: RoutedModel, config: ModelConfig, schema: Schema, batch: Batch, what: str) -> None:
+def check_kept(model: Routed, config: ModelConfig, schema: Schema, batch: Batch, what: str) -> None:
     """The model that is read back from disk gives the same answers to the bit."""
     before = model.eval()(batch.inputs, batch.present, full=True).exits
     with tempfile.TemporaryDirectory() as scratch:
@@ -32,11 +34,12 @@ def check_kept(model: RoutedModel, config: ModelConfig, schema: Schema, batch: B
 
 
 @torch.no_grad()
-def check_exported(model: RoutedModel, batch: Batch, what: str) -> None:
+def check_exported(model: Routed, batch: Batch, what: str) -> None:
     """The exported graph gives the same answers after the same blocks, for other rows than it was traced with."""
     traced, other = batch.select(torch.arange(0, len(batch), 2)), batch.select(torch.arange(len(batch)).flip(0))
-    output = model.eval()(other.inputs, other.present)
-    mine = Outputs(output.logits.numpy(), output.logits.softmax(-1).numpy(), output.blocks_run.numpy())
+    output: Output = model.eval()(other.inputs, other.present)
+    ran = None if output.blocks_run is None else output.blocks_run.numpy()
+    mine = Outputs(output.logits.numpy(), output.logits.softmax(-1).numpy(), ran)
     with tempfile.TemporaryDirectory() as scratch:
         try:
             export_onnx(model, traced, Path(scratch) / "model.onnx")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dsray.base.batch import Batch
 from dsray.data import Prepared, to_batch
 from dsray.data.schema import Schema
-from dsray.models import ModelConfig, RoutedModel
+from dsray.models import RoutedConfig, RoutedModel
 
 SIDE, SPLITS = 8, {"train": 48, "validation": 24, "test": 24}
 
@@ -58,14 +58,14 @@ def batch_of(data: Prepared, rows: int) -> Batch:
     return to_batch(data.take(data.splits["train"][:rows]), data.schema)
 
 
-def model_config(**parts: Any) -> ModelConfig:
+def model_config(**parts: Any) -> RoutedConfig:
     """A routed model of three blocks. parts: of the `model` section."""
     trunk = {"blocks": 3, "heads": 2, "hidden": 16, "experts": {"count": 2, "hidden": 8}}
     image = {"kind": "patch", "width": 16}
-    return ModelConfig.model_validate({"width": 16, "trunk": trunk, "encoders": {"image": image}, **parts})
+    return RoutedConfig.model_validate({"width": 16, "trunk": trunk, "encoders": {"image": image}, **parts})
 
 
-def routed(config: ModelConfig | None = None, seed: int = 0) -> RoutedModel:
+def routed(config: RoutedConfig | None = None, seed: int = 0) -> RoutedModel:
     """A routed model for the rows of `prepared`, untrained."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

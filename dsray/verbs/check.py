@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dsray.base.routed import Routed
 from dsray.data import Prepared, known, prepare
 from dsray.engine import Stage
 from dsray.experiment import Experiment
@@ -19,10 +20,9 @@ def plan(experiment: Experiment) -> RenderableType:
     """Rows and classes, parameters, memory, stages with what they train, workers."""
     experiment.parallel.check_room()
     data = prepare(experiment.data)
-    model = skeleton(experiment.model, data.schema)
-    counts, active = count_parameters(model), active_parameters(model)
-    names = [name for name, _ in model.named_parameters()]
     check_experiment(experiment, data)
+    model = skeleton(experiment.model, data.schema)
+    names = [name for name, _ in model.named_parameters()]
     stages = experiment.stages(data)
     if experiment.tune:
         from dsray.sweep.drawing import check_space  # the search's libraries, which other files do not need
@@ -31,8 +31,8 @@ def plan(experiment: Experiment) -> RenderableType:
     parts: list[RenderableType] = [Text(experiment.name, style="bold"), _rows(data), Text(""), _counts(data), Text("")]
     if data.notes:
         parts += [*(Text(note) for note in data.notes), Text("")]
-    parts += [_parameters(counts, active), Text(""), _stages(stages, names), Text("")]
-    parts.append(_facts(experiment, data, counts["total"], stages))
+    parts += [_parameters(model), Text(""), _stages(stages, names), Text("")]
+    parts.append(_facts(experiment, data, model, stages))
     return Group(*parts)
 
 
@@ -57,11 +57,12 @@ def _counts(data: Prepared) -> Table:
     return table
 
 
-def _parameters(counts: dict[str, int], active: int) -> Table:
+def _parameters(model: Routed) -> Table:
     table = Table("module", "parameters", box=None, pad_edge=False)
-    for name, count in counts.items():
+    for name, count in count_parameters(model).items():
         table.add_row(name, f"{count:,}")
-    table.add_row("active for one sample, all blocks", f"{active:,}")
+    if model.routing is not None:
+        table.add_row("active for one sample, all blocks", f"{active_parameters(model):,}")
     return table
 
 
@@ -82,29 +83,22 @@ def _stages(stages: list[Stage], names: list[str]) -> Table:
     return table
 
 
-def _facts(experiment: Experiment, data: Prepared, parameters: int, stages: list[Stage]) -> Table:
+def _facts(experiment: Experiment, data: Prepared, model: Routed, stages: list[Stage]) -> Table:
     table = Table.grid(padding=(0, 2))
     train, parallel = experiment.train, experiment.parallel
     row = sum(data.columns[name][0].size for name in data.schema.modalities) * 4
-    width, tokens = experiment.model.width, sum(_tokens(data).values()) + 1
-    activations = train.batch * tokens * width * 4 * 14 * experiment.model.trunk.blocks
+    parameters, activations = count_parameters(model)["total"], model.activations()
     if text := data.schema.text:
         table.add_row("text", f"{text.length:,} tokens of {text.vocabulary:,} ids")
     table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
     pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
     table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads, device {parallel.device}")
-    memory = (parameters * 16 + activations + row * train.batch * 8) / 2**20
-    table.add_row("memory", f"about {memory:,.0f} MiB a worker for weights, AdamW state, gradients and activations")
+    memory = (parameters * 16 + (activations or 0) * train.batch * 4 + row * train.batch * 8) / 2**20
+    held = "weights, AdamW state, gradients and activations"
+    if activations is None:
+        held = "weights, AdamW state and gradients; activations, which only the model knows, come on top"
+    table.add_row("memory", f"about {memory:,.0f} MiB a worker for {held}")
     if tune := experiment.tune:
         table.add_row("sweep", f"{tune.trials} trials over {', '.join(tune.space)}")
     table.add_row("data in memory", f"{sum(v.nbytes for v in data.columns.values()) / 2**20:,.1f} MiB")
     return table
-
-
-def _tokens(data: Prepared) -> dict[str, int]:
-    found = {}
-    if data.schema.image:
-        found["image"] = data.schema.image.height * data.schema.image.width // 16
-    if data.schema.text:
-        found["text"] = data.schema.text.length
-    return found

@@ -23,9 +23,11 @@ from dsray.engine import RowFilter
 from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig
 from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig
 from dsray.engine.terms import AnyTerm, EwcConfig, MadryConfig, TaskConfig, TradesConfig
+from dsray.models import AnyModel, RoutedConfig
 from dsray.models.depth import AnyDepth, EarlyExitConfig, FullConfig
 from dsray.models.encoders import AnyImageEncoder, AnyTextEncoder, PatchConfig, TokensConfig
 from dsray.models.heads import AnyHead, ClassificationConfig
+from dsray.models.plain import PlainConfig
 from dsray.optim import AdamWConfig, AnyOptimizer, SgdConfig
 from dsray.spaces import AnySpace, ChoiceSpace, EpsilonScheduleSpace, FloatSpace, IntSpace, LayerRatesSpace
 from dsray.testing import (
@@ -34,6 +36,7 @@ from dsray.testing import (
     check_depth,
     check_encoder,
     check_head,
+    check_model,
     check_operation,
     check_optimizer,
     check_policy,
@@ -95,6 +98,12 @@ KINDS = (
     Kind(AnyTextEncoder, partial(check_encoder, spec=TEXT), (TokensConfig(),)),
     Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),
     Kind(AnyHead, check_head, (ClassificationConfig(),)),
+    Kind(
+        AnyModel,
+        check_model,
+        (RoutedConfig(), RoutedConfig.model_validate({"trunk": {"experts": None}, "depth": "full"})),
+        (PlainConfig(kind="foreign_nets:Loose"), PlainConfig(kind="foreign_nets:Loose", settings={"pixels": 64})),
+    ),
     Kind(
         AnyTerm,
         check_term,

@@ -10,7 +10,7 @@ from dsray.data import DataConfig, prepare, to_batch
 from dsray.engine.context import Context
 from dsray.engine.executions import DataParallel, SingleProcess
 from dsray.engine.terms import MadryConfig, TaskConfig
-from dsray.models import ModelConfig
+from dsray.models import RoutedConfig
 
 pytestmark = pytest.mark.dist
 ROWS = 33  # two workers hold unequal shares
@@ -18,7 +18,7 @@ ROWS = 33  # two workers hold unequal shares
 
 def model_of(schema):
     torch.manual_seed(0)
-    return ModelConfig().build(schema).train()
+    return RoutedConfig().build(schema).train()
 
 
 def step(execution, batch, term):

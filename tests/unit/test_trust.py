@@ -17,7 +17,7 @@ from dsray.base import RequestError
 from dsray.base.kinds import untrusted
 from dsray.cli import main
 from dsray.experiment import Experiment
-from dsray.models import ModelConfig, load_model, save_model
+from dsray.models import RoutedConfig, load_model, save_model
 from dsray.record import Record
 from dsray.verbs.serve import serve_config
 
@@ -116,7 +116,7 @@ def test_every_verb_on_a_record_asks_for_trust(tmp_path, capsys, trap, name, spe
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_a_model_file_is_no_way_in(tmp_path, digits, trap, spelling):
-    config, folder = ModelConfig(), tmp_path / "model"
+    config, folder = RoutedConfig(), tmp_path / "model"
     crafted = SimpleNamespace(model_dump=lambda mode: {**config.model_dump(mode=mode), "depth": spelling})
     save_model(folder, config.build(digits.schema), cast(Any, crafted), digits.schema)
     assert json.loads((folder / "model.json").read_text())["model"]["depth"] == spelling

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dsray.base.templates import Html
-from dsray.record.int8 import COMPARED, change, said
+from dsray.record.int8 import COMPARED, change, left_fp32, said
 from dsray.record.record import Record
-from dsray.record.words import count, milliseconds, number, percent, size
+from dsray.record.words import count, milliseconds, number, percent, sentence, size
 from dsray.report.figures import Bar, bar_chart
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
@@ -28,8 +28,11 @@ def compression(record: Record) -> Section | None:
         speeds=_speed(report),
         parity=_parity(report.get("parity")),
     )
-    ratio = report.get("size_ratio")
-    lead = "" if not ratio else f"The int8 graph, routing inside, is {1 / ratio:.1f} times smaller than its fp32 form."
+    ratio, routed = report.get("size_ratio"), "same_route" in (report.get("parity") or {})
+    graph = "The int8 graph, routing inside," if routed else "The int8 graph"
+    lead = "" if not ratio else f"{graph} is {1 / ratio:.1f} times smaller than its fp32 form."
+    if kept := left_fp32(report):
+        lead = f"{lead} {sentence(kept)}".strip()
     if other := said(record):
         lead = f"{lead} It was {other}; metrics.json keeps the figures of the experiment's own settings.".strip()
     return Section("compression", "Compression", body, lead)
@@ -69,8 +72,10 @@ def _speed(report: Mapping[str, Any]) -> list[Html | None]:
 def _parity(parity: Mapping[str, Any] | None) -> str | None:
     if not parity:
         return None
+    rows, gap = count(parity["rows"], "row"), number(parity["max_abs_logit"])
+    if "same_route" not in parity:
+        return f"Parity of the fp32 graph with torch on {rows}: the logits agree within {gap}."
     return (
-        f"Parity of the fp32 graph with torch on {count(parity['rows'], 'row')}: the same route on "
-        f"{percent(parity['same_route'], 2)} of them; on those the logits agree within "
-        f"{number(parity['max_abs_logit'])}."
+        f"Parity of the fp32 graph with torch on {rows}: the same route on "
+        f"{percent(parity['same_route'], 2)} of them; on those the logits agree within {gap}."
     )

@@ -19,7 +19,7 @@ from dsray.compress.export import export_onnx
 from dsray.compress.onnx_model import Outputs
 from dsray.compress.parity import parity
 from dsray.data import draw, to_batch
-from dsray.models import ModelConfig
+from dsray.models import RoutedConfig
 
 
 def rows_of(data, split, count=None):
@@ -29,7 +29,7 @@ def rows_of(data, split, count=None):
 @pytest.fixture(scope="module")
 def model(digits):
     torch.manual_seed(0)
-    model = ModelConfig().build(digits.schema).train()
+    model = RoutedConfig().build(digits.schema).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for step in range(120):
         ids, _ = draw(0, "fit", digits.splits["train"], 64, step)
@@ -55,7 +55,7 @@ def artefact(digits, model, tmp_path_factory):
 def test_the_graph_takes_the_same_route(digits, model, tmp_path, threshold, rows, experts):
     torch.manual_seed(3)
     tree = {"trunk": {"experts": experts}}
-    subject = ModelConfig.model_validate(tree).build(digits.schema).eval() if experts else model
+    subject = RoutedConfig.model_validate(tree).build(digits.schema).eval() if experts else model
     kept = subject.depth
     subject.depth = type(kept)(kept.exits, kept.limit, threshold)
     try:

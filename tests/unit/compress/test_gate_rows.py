@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dsray.experiment import Experiment
-from dsray.models import ModelConfig
+from dsray.models import RoutedConfig
 from dsray.runner.compress import _adversarial
 from dsray.runner.place import ThisProcess
 
@@ -22,7 +22,7 @@ JUDGE = {"judge": {"epsilon": 0.2, "rows": 90, "attacks": [{"kind": "pgd", "step
 def test_every_row_is_attacked_to_full_strength(digits, section, epsilon, rows, split):
     """Also rows that fell at once: one that stops where the torch model falls is an easy row for any other model."""
     torch.manual_seed(0)
-    model = ModelConfig().build(digits.schema)
+    model = RoutedConfig().build(digits.schema)
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}, "adversarial": section})
     moved = _adversarial(split, experiment, digits, model, ThisProcess())
     assert moved is not None and len(moved) == min(rows, len(digits.splits[split]))
@@ -36,7 +36,7 @@ def test_without_images_there_is_nothing_to_attack(digits):
     text = digits.schema.model_copy(update={"image": None})
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
     only = type(digits)(**{**digits.__dict__, "schema": text})
-    assert _adversarial("validation", experiment, only, ModelConfig().build(text), ThisProcess()) is None
+    assert _adversarial("validation", experiment, only, RoutedConfig().build(text), ThisProcess()) is None
 
 
 def test_without_an_image_in_any_row_there_is_nothing_to_attack(digits):
@@ -44,4 +44,4 @@ def test_without_an_image_in_any_row_there_is_nothing_to_attack(digits):
     absent[digits.splits["test"]] = False
     none = replace(digits, columns={**digits.columns, "present.image": absent})
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
-    assert _adversarial("test", experiment, none, ModelConfig().build(digits.schema), ThisProcess()) is None
+    assert _adversarial("test", experiment, none, RoutedConfig().build(digits.schema), ThisProcess()) is None

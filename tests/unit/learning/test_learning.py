@@ -14,7 +14,7 @@ from dsray.data import to_batch
 from dsray.engine.context import Context
 from dsray.engine.terms.ewc import EwcConfig
 from dsray.learning import Anchor, ReplayMemory, ewc_penalty, forgetting, retention, unfreezing_phases
-from dsray.models import ModelConfig
+from dsray.models import RoutedConfig
 from dsray.optim import Rates, diagonal_fisher
 
 
@@ -40,7 +40,7 @@ def test_fisher_of_a_softmax_model_is_the_closed_form():
 def test_fisher_reaches_behind_the_exit_that_the_rows_take(digits):
     """Every row would leave at the first exit; the mean over the exits is that of the closed form of each."""
     torch.manual_seed(0)
-    model = ModelConfig().build(digits.schema)
+    model = RoutedConfig().build(digits.schema)
     model.depth = replace(model.depth, threshold=0.0)
     batch = to_batch(digits.take(digits.splits["train"][:8]), digits.schema)
     fisher = diagonal_fisher(model, [batch], kind="empirical")
@@ -56,7 +56,7 @@ def test_fisher_reaches_behind_the_exit_that_the_rows_take(digits):
 @pytest.mark.parametrize("learning", ["head", "exits.2", "trunk.blocks.1"])
 def test_fisher_counts_an_exit_that_nothing_measured_leads_to_as_zero(digits, learning):
     torch.manual_seed(0)
-    model = ModelConfig().build(digits.schema)
+    model = RoutedConfig().build(digits.schema)
     batch = to_batch(digits.take(digits.splits["train"][:4]), digits.schema)
     whole = diagonal_fisher(model, [batch])
     for name, parameter in model.named_parameters():

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from dsray.base import RequestError
 from dsray.data import to_batch
-from dsray.models import ModelConfig, active_parameters, count_parameters, load_model, load_part, save_model
+from dsray.models import RoutedConfig, active_parameters, count_parameters, load_model, load_part, save_model
 from dsray.models.files import is_sound
 
 VARIANTS = {
@@ -23,7 +23,7 @@ def build(data, tree=None, seed=0, threshold=0.2):
     torch.manual_seed(seed)
     tree = dict(tree or {})
     tree.setdefault("depth", {"kind": "early_exit", "threshold": threshold})
-    return ModelConfig.model_validate(tree).build(data.schema)
+    return RoutedConfig.model_validate(tree).build(data.schema)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_balancing_spreads_the_load(digits, batch):
 
 
 def test_router_state_survives_the_disk(digits, batch, tmp_path):
-    config = ModelConfig()
+    config = RoutedConfig()
     model = config.build(digits.schema)
     model.balance(torch.tensor([[5, 0, 1, 2]] * 3))
     save_model(tmp_path / "model", model, config, digits.schema)
@@ -148,7 +148,7 @@ def test_router_state_survives_the_disk(digits, batch, tmp_path):
 
 
 def test_a_part_is_loaded_on_its_own(digits, tmp_path):
-    config, first, second = ModelConfig(), build(digits, seed=1), build(digits, seed=2)
+    config, first, second = RoutedConfig(), build(digits, seed=1), build(digits, seed=2)
     save_model(tmp_path / "model", first, config, digits.schema)
     load_part(second, tmp_path / "model", "encoders.image")
     assert torch.equal(second.encoders["image"].embed.weight, first.encoders["image"].embed.weight)
@@ -157,7 +157,7 @@ def test_a_part_is_loaded_on_its_own(digits, tmp_path):
 
 def test_parameters_on_the_meta_device(digits):
     with torch.device("meta"):
-        model = ModelConfig().build(digits.schema)
+        model = RoutedConfig().build(digits.schema)
     counts = count_parameters(model)
     assert counts["total"] == sum(p.numel() for p in model.parameters()) == 315_044
     assert active_parameters(model) == 165_860
@@ -165,7 +165,7 @@ def test_parameters_on_the_meta_device(digits):
 
 def test_an_exit_beyond_the_trunk_is_refused():
     with pytest.raises(ValidationError, match=r"depth.exits: exit layer beyond the trunk of 3 blocks"):
-        ModelConfig.model_validate({"depth": {"kind": "early_exit", "exits": [1, 5]}})
+        RoutedConfig.model_validate({"depth": {"kind": "early_exit", "exits": [1, 5]}})
 
 
 def test_a_modality_that_is_not_given_is_missing(digits, batch):
@@ -190,11 +190,11 @@ def test_masked_tokens_are_no_load(digits, batch):
 @pytest.mark.parametrize("tree", [{"width": 60}, {"trunk": {"experts": {"hidden": 6}}}])
 def test_widths_that_grouped_products_cannot_take_are_refused(tree):
     with pytest.raises(ValidationError, match=r"multiple of 8|greater than or equal to 8"):
-        ModelConfig.model_validate(tree)
+        RoutedConfig.model_validate(tree)
 
 
 def test_truncated_weights_are_refused_in_one_sentence(digits, tmp_path):
-    config = ModelConfig()
+    config = RoutedConfig()
     save_model(tmp_path / "model", config.build(digits.schema), config, digits.schema)
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
@@ -203,7 +203,7 @@ def test_truncated_weights_are_refused_in_one_sentence(digits, tmp_path):
 
 
 def small(digits):
-    config = ModelConfig.model_validate(
+    config = RoutedConfig.model_validate(
         {"width": 8, "trunk": {"blocks": 1, "hidden": 8, "heads": 1, "experts": None}, "depth": "full"}
     )
     return config, config.build(digits.schema)

@@ -12,7 +12,7 @@ import torch
 from dsray.base import RequestError
 from dsray.data import UNLABELLED, DataConfig, DigitsConfig, Prepared, known, prepare
 from dsray.experiment import Experiment
-from dsray.models import ModelConfig
+from dsray.models import RoutedConfig
 from dsray.runner.evaluate import _detail
 from dsray.runner.figures import clean_figures, validation_figures
 from dsray.runner.judge import judged_rows, movable_rows
@@ -31,7 +31,7 @@ def partly(digits: Prepared) -> Prepared:
 @pytest.fixture
 def model(digits: Prepared):
     torch.manual_seed(0)
-    model = ModelConfig().build(digits.schema)
+    model = RoutedConfig().build(digits.schema)
     with torch.no_grad():
         model.head.linear.bias[np.bincount(digits.columns["target"]).argmax()] = 9.0  # so that some answers are right
     return model
