@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from dsray.base.batch import Batch
 from dsray.base.routed import Routed
 from dsray.models import ModelConfig
 from dsray.testing.exported import check_exported, check_kept
@@ -15,10 +16,10 @@ ROWS = 24
 
 
 def check_model(config: ModelConfig) -> None:
-    """Logits of a row's own, as many exits as it says, no trace of a forward pass; built on the meta device too.
+    """Finite logits of a row's own at every exit, no trace of a forward pass; built on the meta device too.
 
-    It tells blocks and experts where it has routing, and nothing of them elsewhere; trained, it comes back the same from
-    disk and from ONNX.
+    Gradients reach the model and the values that an attack may move. It tells blocks and experts where it has routing, and
+    nothing of them elsewhere; trained, it comes back the same from disk and from ONNX.
     """
     check_round_trip(config)
     data = prepared()
@@ -36,16 +37,28 @@ def check_model(config: ModelConfig) -> None:
     with torch.no_grad():
         _check_answers(model.eval(), len(data.schema.classes))
     exits = model.train()(batch.inputs, batch.present).exits
-    torch.stack([F.cross_entropy(logits, batch.target) for logits in exits]).sum().backward()
+    loss = torch.stack([F.cross_entropy(logits, batch.target) for logits in exits]).sum()
+    assert loss.requires_grad, "no gradient reaches the model"
+    loss.backward()
+    _check_climbed(model.eval(), batch)
     torch.optim.SGD(model.parameters(), lr=1e-2).step()
     check_kept(model, config, data.schema, batch, "the model")
     check_exported(model, batch, "the model")
+
+
+def _check_climbed(model: Routed, batch: Batch) -> None:
+    image = batch.inputs["image"].clone().requires_grad_()
+    climbed = model.classify(batch.with_input("image", image)).log_softmax(-1)[:, 0].sum()
+    gradient = torch.autograd.grad(climbed, image, allow_unused=True)[0]
+    assert gradient is not None and gradient.any(), "no gradient reaches the values that an attack moves"
 
 
 def _check_answers(model: Routed, classes: int) -> None:
     batch, part, before = batch_of(prepared(), ROWS), torch.tensor([5, 2, 17]), trace(model)
     output = model(batch.inputs, batch.present)
     assert output.logits.shape == (ROWS, classes), f"gave logits of shape {tuple(output.logits.shape)}"
+    assert torch.isfinite(output.logits).all(), "gave logits that are not finite"
+    assert torch.equal(model.classify(batch), output.logits), "the logits differ when asked for again"
     alone = model.classify(batch.select(part))
     assert torch.allclose(alone, output.logits[part], atol=1e-5), "a row's answer depends on its company"
     assert all(logits.shape == (ROWS, classes) for logits in model.classify_at_exits(batch)), "an exit gives no logits"
@@ -57,5 +70,6 @@ def _check_answers(model: Routed, classes: int) -> None:
     if routing is None:
         assert told == (None, None), "it tells of blocks and experts, and has no routing"
         return
+    assert None not in told, "it has routing, and tells of no blocks and experts"
     assert 1 <= int(output.blocks_run.min()) <= int(output.blocks_run.max()) <= routing.budget <= routing.blocks
     assert output.expert_load.shape == (routing.blocks, routing.experts), "its load is not (blocks, experts)"
