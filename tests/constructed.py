@@ -51,6 +51,14 @@ def picture(seed: int, noise: float = 0.0) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
+def png(content: str) -> dict[str, str]:
+    return {"media": "image/png", "content": content}
+
+
+def words(content: str) -> dict[str, str]:
+    return {"media": "text/plain", "content": content}
+
+
 def manifest(seed: int) -> dict[str, Any]:
     return {
         "format": 1,
@@ -80,6 +88,7 @@ def manifest(seed: int) -> dict[str, Any]:
             },
             "notes": ["12 test rows also stand in training"],
             "source": "digits",
+            "inputs": {"image": "image", "text": "question"},
         },
     }
 
@@ -171,8 +180,7 @@ def evaluation(rng: np.random.Generator) -> dict[str, Any]:
         },
         "examples": [
             {
-                "image": picture(i),
-                "text": QUESTIONS[i % 4],
+                "inputs": {"image": png(picture(i)), "text": words(QUESTIONS[i % 4])},
                 "target": CLASSES[i],
                 "prediction": CLASSES[i if i % 5 else (i + 3) % 12],
                 "confidence": 0.99 - 0.035 * i,
@@ -203,10 +211,10 @@ def attack() -> dict[str, Any]:
         "per_attack": {"pgd-20": 0.69, "random_search": 0.81},
         "examples": [
             {
-                "clean": picture(i),
-                "adversarial": picture(i, 0.1),
-                "difference": picture(i, 0.5),
-                "text": QUESTIONS[i % 4],
+                "clean": png(picture(i)),
+                "adversarial": png(picture(i, 0.1)),
+                "difference": png(picture(i, 0.5)),
+                "others": {"text": words(QUESTIONS[i % 4])},
                 "target": CLASSES[i],
                 "prediction_clean": CLASSES[i],
                 "prediction_adversarial": CLASSES[(i + i % 2) % 12],

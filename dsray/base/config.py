@@ -20,9 +20,14 @@ class Config(BaseModel):
     def _known_keys(cls, data: Any) -> Any:
         for key in data if isinstance(data, dict) else ():
             if key not in cls.model_fields:
-                hint = nearest(str(key), list(cls.model_fields))
+                hint = nearest(str(key), cls.keys())
                 raise PydanticCustomError("unknown_key", "unknown key {key}; {hint}", {"key": str(key), "hint": hint})
         return data
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """What may be written here."""
+        return list(cls.model_fields)
 
     def replace(self, **changes: Any) -> Self:
         """A validated copy with `changes` applied."""

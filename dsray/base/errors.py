@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
 class DsrayError(Exception):
@@ -54,3 +56,18 @@ def explain(error: ValidationError, root: str) -> str:
     if re.match(r"[a-z_]\w*(\.\w+)*: ", message):  # a check across fields that names the one at fault itself
         return f"{'.'.join([*loc, message])}{shown}"
     return f"{path}: {message[:1].lower()}{message[1:]}{shown}"
+
+
+def relocated(
+    error: ValidationError, place: Callable[[tuple[int | str, ...]], tuple[int | str, ...]]
+) -> ValidationError:
+    """The same faults at other places of the file, where people have written what a validator wrote elsewhere."""
+    moved = [
+        InitErrorDetails(
+            type=PydanticCustomError(fault["type"], "{said}", {**fault.get("ctx", {}), "said": fault["msg"]}),
+            loc=place(fault["loc"]),
+            input=fault["input"],
+        )
+        for fault in error.errors()
+    ]
+    return ValidationError.from_exception_data(error.title, moved)

@@ -70,7 +70,7 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
             "required": ["kind"],
         }
         # members may contain each other, so they are named here and written out once by `json_schema`
-        members = [{_MEMBER: m, _KINDLESS: k == self.default} for k, m in self.members.items()]
+        members = [{MEMBER: m, KINDLESS: k == self.default} for k, m in self.members.items()]
         bare = [k for k, m in self.members.items() if not any(f.is_required() for f in m.model_fields.values())]
         return {"anyOf": [*self.shorthand, *members, *([{"enum": bare}] if bare else []), own]}
 
@@ -114,7 +114,9 @@ def untrusted(what: str) -> Iterator[None]:
         _untrusted.reset(token)
 
 
-_MEMBER, _KINDLESS = "x-member", "x-kindless"
+MEMBER, KINDLESS, UNNAMED = "x-member", "x-kindless", "x-unnamed"
+"""Stand in a JSON Schema for a plug-in, one that may leave its kind out, and one whose kind another key says;
+`json_schema` writes them out."""
 
 
 def json_schema(root: type[BaseModel]) -> dict[str, Any]:
@@ -126,8 +128,10 @@ def json_schema(root: type[BaseModel]) -> dict[str, Any]:
             return [resolve(item) for item in node]
         if not isinstance(node, dict):
             return node
-        if _MEMBER in node:
-            return {"$ref": f"#/$defs/{add(node[_MEMBER], node[_KINDLESS])}"}
+        if UNNAMED in node:
+            return unnamed(node[MEMBER])
+        if MEMBER in node:
+            return {"$ref": f"#/$defs/{add(node[MEMBER], node[KINDLESS])}"}
         return {key: resolve(value) for key, value in node.items() if key != "$defs"}
 
     def add(member: type[BaseModel], kindless: bool) -> str:
@@ -142,6 +146,11 @@ def json_schema(root: type[BaseModel]) -> dict[str, Any]:
                     defs[name].setdefault("required", []).append("kind")
             take(whole)
         return name
+
+    def unnamed(member: type[BaseModel]) -> Any:
+        whole = resolve(member.model_json_schema())
+        whole.get("properties", {}).pop("kind", None)
+        return whole
 
     def take(whole: dict[str, Any]) -> None:
         for name, schema in whole.get("$defs", {}).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +48,8 @@ class OnnxModel:
         return {e.name: list(e.shape[1:]) for e in (*self.session.get_inputs(), *self.session.get_outputs())}
 
     def run(self, columns: Mapping[str, np.ndarray]) -> Outputs:
-        """columns: modality -> values, `present.MODALITY` -> bool, as `dsray.data.columns_of` gives them."""
-        feed = {name: columns[name.replace("present_", "present.")] for name in self.inputs}
+        """columns: tensor -> values, `present.INPUT` -> bool, as `dsray.data.columns_of` gives them."""
+        feed = {name: columns[re.sub("^present_", "present.", name)] for name in self.inputs}
         try:
             logits, *routes = self.session.run(self.outputs, feed)
         except Exception as error:  # onnxruntime has a class for each of its reasons, with no base of their own

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dsray.inputs import flat
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -17,26 +19,28 @@ if TYPE_CHECKING:
 def to_batch(columns: Columns, schema: Schema) -> Batch:
     """The rows as tensors, sharing the memory of `columns` where it may be written to.
 
-    columns: `image` (rows, channels, height, width) float32 in [0, 1] or uint8 in 0..255, `text` (rows, length),
-        `present.MODALITY`, `target`, `row` and `epoch`, as `Prepared.gather` gives them.
+    columns: every tensor of the schema's inputs, stored or as the model reads it, `present.NAME`, `target`, `row` and
+        `epoch`, as `Prepared.take` gives them.
     """
     from dsray.base.batch import Batch  # torch: not for the workers of the data pipeline
 
-    inputs = {name: columns[name] for name in schema.modalities}
-    if "image" in inputs:
-        inputs["image"] = unit_range(inputs["image"])
+    unpacked = unpack(columns, schema)
     return Batch(
-        inputs={name: _tensor(values) for name, values in inputs.items()},
+        inputs={name: _tensor(unpacked[name]) for name in schema.tensors},
         target=_tensor(columns["target"]),
         rows=_tensor(columns["row"]),
         epochs=_tensor(columns["epoch"]),
-        present={name: _tensor(columns[f"present.{name}"]) for name in schema.modalities},
+        present={name: _tensor(columns[f"present.{name}"]) for name in schema.names},
     )
 
 
-def unit_range(image: np.ndarray) -> np.ndarray:
-    """uint8 in 0..255 -> float32 in [0, 1]; float32 as it is."""
-    return np.divide(image, 255, dtype=np.float32) if image.dtype == np.uint8 else image
+def unpack(columns: Columns, schema: Schema) -> Columns:
+    """The columns with every stored tensor as the model reads it."""
+    found = dict(columns)
+    for name, spec in schema.inputs.items():
+        for part in spec.tensors:
+            found[flat(name, part)] = spec.unpack(part, columns[flat(name, part)])
+    return found
 
 
 def _tensor(values: np.ndarray) -> Tensor:

@@ -2,70 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from dsray.base import Config, one_of
+from dsray.base.errors import relocated
+from dsray.base.kinds import MEMBER, UNNAMED
 from dsray.data.digits import DigitsConfig
 from dsray.data.parquet import ParquetConfig
 from dsray.data.source import SourceConfig
+from dsray.inputs import INPUTS, AnyInput
+from dsray.inputs.short import field_of, fold, unfold
 
 AnySource = Annotated[SourceConfig, one_of(DigitsConfig, ParquetConfig)]
 
-Pixels = Annotated[int, Field(ge=1, le=4096)]
-
-
-class ImageColumn(Config):
-    """A column of PNG or JPEG bytes (or `{bytes, path}`), resized to one size and read as numbers in [0, 1]."""
-
-    column: str = Field(description="column that holds the encoded image")
-    size: Pixels | tuple[Pixels, Pixels] = Field(description="pixels: one side of a square, or [height, width]")
-    channels: Literal[1, 3] = Field(1, description="1 grey, 3 colour")
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-        return self.size if isinstance(self.size, int) else self.size[0]
-
-    @property
-    def width(self) -> int:
-        """Pixels."""
-        return self.size if isinstance(self.size, int) else self.size[1]
-
-
-class TextColumn(Config):
-    """A column of text, cut into byte-pair tokens learnt from the training rows.
-
-    What is null of vocabulary and length is chosen from those rows too, as `dsray.data.texts.fit_text` says.
-    """
-
-    column: str = Field(description="column that holds the text")
-    vocabulary: int | None = Field(
-        None,
-        ge=8,
-        le=65536,
-        description="token ids at most, padding and unknown included; null: as many as make 95 % of the words that occur "
-        "more than once in the training rows one token each, 256 to 8192",
-    )
-    length: int | None = Field(
-        None,
-        ge=1,
-        le=4096,
-        description="tokens; longer texts are cut, shorter ones padded; null: as many as hold 95 % of the texts of the "
-        "training rows, 256 at most",
-    )
+RESERVED = {"row", "epoch", "target", "label", "logits", "blocks_run"}
+"""What else stands beside inputs in columns, counts and exported graphs."""
 
 
 class DataConfig(Config):
-    """Where the rows come from, and which of their columns are the input and the label.
+    """Where the rows come from, and which of their columns are the inputs and the label.
 
-    What the source knows of its own columns (`SourceConfig.columns`) is filled in where the file says nothing.
+    An input that is called like its kind may be written in short, `image: {...}`. What the source knows of its own
+    columns (`SourceConfig.columns`) is filled in where the file says nothing.
     """
 
     source: AnySource = Field(DigitsConfig(), description="where the rows come from")
-    image: ImageColumn | None = Field(None, description="the image input; null: none")
-    text: TextColumn | None = Field(None, description="the text input; null: none")
+    inputs: dict[str, AnyInput] = Field({}, description="name -> what the model reads under it; null: nothing")
     label: str = Field("", description="column that holds the class")
     validation: float = Field(
         0.1,
@@ -86,14 +62,50 @@ class DataConfig(Config):
         try:
             source = TypeAdapter(AnySource).validate_python(data.get("source", "digits"))
         except ValidationError:
-            return data  # the field itself reports it, under its own path
+            return fold(data)  # the field itself reports it, under its own path
         filled = {**data, "source": source}
         for key, known in source.columns().items():
-            if key not in filled:
+            if key not in filled and not (key in INPUTS.members and data.get("inputs")):
                 filled[key] = known
-            elif isinstance(known, dict) and isinstance(filled[key], dict):
+            elif isinstance(known, dict) and isinstance(filled.get(key), dict):
                 filled[key] = {**known, **filled[key]}
-        return filled
+        return fold(filled)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _short_forms_in_errors(cls, data: Any, handler: ModelWrapValidatorHandler[DataConfig]) -> DataConfig:
+        """A fault in an input that was written in short is told under the path that was written."""
+
+        def place(where: tuple[int | str, ...]) -> tuple[int | str, ...]:
+            short = len(where) > 1 and where[0] == "inputs" and isinstance(data, dict) and where[1] in data
+            return where[1:] if short else where
+
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise relocated(error, place) from None
+
+    @model_serializer(mode="wrap")
+    def _short_forms(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return unfold(handler(self))
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        return [*super().keys(), *INPUTS.members]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        found = handler.resolve_ref_schema(handler(schema))
+        short = {
+            kind: {
+                "description": f"the input '{kind}', of kind {kind}; null: none",
+                "anyOf": [{MEMBER: member, UNNAMED: True}, {"type": "null"}],
+                "default": None,
+            }
+            for kind, member in INPUTS.members.items()
+        }
+        found["properties"] = {**found["properties"], **short}
+        return found
 
     @field_validator("label")
     @classmethod
@@ -102,13 +114,25 @@ class DataConfig(Config):
             raise ValueError("name the column that holds the class")
         return label
 
+    @field_validator("inputs")
+    @classmethod
+    def _names_are_free(cls, inputs: dict[str, Any]) -> dict[str, Any]:
+        for name in inputs:
+            if name in RESERVED or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name.startswith("present"):
+                raise ValueError(f"'{name}' cannot name an input; use small letters, digits and _, as in photo_2")
+        return inputs
+
     @model_validator(mode="after")
     def _inputs_and_label_fit(self) -> DataConfig:
-        if self.image is None and self.text is None:
+        if not self.inputs:
             raise ValueError("needs at least one input: an image column, a text column or both")
-        inputs = [part.column for part in (self.image, self.text) if part is not None]
-        if self.label in inputs:
+        if self.label in [column for part in self.inputs.values() for column in part.columns]:
             raise ValueError(f"column '{self.label}' is the label and an input; the model would read its answer")
-        if self.image is not None and self.image.column in self.show:
-            raise ValueError(f"show names further columns; '{self.image.column}' is the image itself")
+        for name, part in self.inputs.items():
+            if bare := [column for column in part.encoded if column in self.show]:
+                raise ValueError(f"show names further columns; '{bare[0]}' is the {name} itself")
         return self
+
+    def field(self, name: str) -> str:
+        """What errors call an input: `data.image`, or `data.inputs.photo`."""
+        return field_of(name, self.inputs[name])

@@ -33,7 +33,7 @@ def count_rows(table: pa.Table, schema: Schema) -> Counts:
     Every input has `missing`; `label` has `missing` and `unknown` (a class that no training row has), where the table
     has that column.
     """
-    counts: Counts = {name: {"missing": _false(table.column(f"present.{name}"))} for name in schema.modalities}
+    counts: Counts = {name: {"missing": _false(table.column(f"present.{name}"))} for name in schema.names}
     for column in table.column_names:
         if column.startswith(_MARK):
             name, _, what = column.removeprefix(_MARK).rpartition(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +14,9 @@ from dsray.data.classlabel import named, named_by, names_of
 from dsray.data.parquet import read_parquet
 from dsray.data.schema import Schema
 from dsray.data.shards import different
-from dsray.data.tables import holds_images, holds_labels, holds_text
+from dsray.data.tables import holds_labels
+from dsray.inputs import SPECS, InputSpec
 
-_IMAGES = (".png", ".jpg", ".jpeg")
 _BLOCKS = pyarrow.csv.ReadOptions(block_size=2**24)  # bytes; no value may be longer
 _LINES = pyarrow.csv.ParseOptions(newlines_in_values=True)
 
@@ -23,46 +24,63 @@ _LINES = pyarrow.csv.ParseOptions(newlines_in_values=True)
 def read_rows(path: Path, schema: Schema) -> pa.Table:
     """The rows of a file with the schema's columns, for `prepare_table`; the label column may be absent.
 
-    path: a Parquet file or a folder of them; a CSV file, whose image column holds paths of image files relative to
-        it; or, where the image is the model's only input, a PNG or JPEG file or a folder of them (column `file` tells
-        them apart). Anything else is a RequestError.
+    path: a Parquet file or a folder of them; a CSV file, whose columns each kind of input reads in its own way; or, where
+        the model has one input and its kind has files of its own (`InputSpec.suffixes`), such a file or a folder of them
+        (column `file` tells them apart). Anything else is a RequestError.
     """
     if not path.exists():
-        raise RequestError(f"'{path}' does not exist; needs a Parquet, CSV or image file, or a folder of them")
+        raise RequestError(
+            f"'{path}' does not exist; needs a Parquet, CSV or {' or '.join(_suffixes(schema))} file, or a folder of them"
+        )
     if path.is_dir() and any(path.rglob("*.parquet")):
         return _checked(read_parquet(path, "file"), path, schema)
-    images = _image_files(path)
-    if images:
-        return _read_images(images, path, schema)
+    for kind, suffixes in _suffixes(schema).items():
+        if files := _files_of(path, suffixes):
+            return _read_values(files, kind, path, schema)
     if path.suffix.lower() == ".csv":
         return _checked(_read_csv(path, schema), path, schema)
     if path.suffix.lower() == ".parquet":
         return _checked(read_parquet(path, "file"), path, schema)
-    raise RequestError(f"'{path}' is none of .parquet, .csv, {', '.join(_IMAGES)} or a folder of them")
+    known = [suffix for suffixes in _suffixes(schema).values() for suffix in suffixes]
+    raise RequestError(f"'{path}' is none of .parquet, .csv, {', '.join(known)} or a folder of them")
 
 
-def _image_files(path: Path) -> list[Path]:
+def _suffixes(schema: Schema) -> dict[str, tuple[str, ...]]:
+    """Kind of input -> suffixes of the files that hold one value of it each."""
+    known: list[type[InputSpec] | InputSpec] = [
+        *cast(list[type[InputSpec]], SPECS.members.values()),
+        *schema.inputs.values(),
+    ]
+    found = {}
+    for spec in known:
+        kind = spec.kind if isinstance(spec, InputSpec) else spec.model_fields["kind"].default
+        found[kind] = spec.suffixes
+    return {kind: suffixes for kind, suffixes in found.items() if suffixes}
+
+
+def _files_of(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return [file for file in files if file.suffix.lower() in _IMAGES]
+    return [file for file in files if file.suffix.lower() in suffixes]
 
 
-def _read_images(files: list[Path], path: Path, schema: Schema) -> pa.Table:
-    if schema.image is None:
+def _read_values(files: list[Path], kind: str, path: Path, schema: Schema) -> pa.Table:
+    """Files that hold one value each, for a model whose only input is of their kind."""
+    own = [spec for spec in schema.inputs.values() if spec.kind == kind]
+    if not own:
         raise RequestError(
-            f"'{path}': this model reads no image; give a Parquet or CSV file with column '{_names(schema)}'"
+            f"'{path}': this model reads no {kind}; give a Parquet or CSV file with column '{_names(schema)}'"
         )
-    if schema.text is not None:
+    if others := [column for spec in schema.inputs.values() if spec is not own[0] for column in spec.columns]:
         raise RequestError(
-            f"'{path}': this model reads '{schema.text.column}' too; give a Parquet or CSV file with {_names(schema)}"
+            f"'{path}': this model reads '{others[0]}' too; give a Parquet or CSV file with {_names(schema)}"
         )
-    return pa.table({"file": [f.name for f in files], schema.image.column: [f.read_bytes() for f in files]})
+    return pa.table({"file": [f.name for f in files], own[0].columns[0]: [f.read_bytes() for f in files]})
 
 
 def _read_csv(path: Path, schema: Schema) -> pa.Table:
-    text = {schema.text.column: pa.string()} if schema.text is not None else {}
-    paths = {schema.image.column: pa.string()} if schema.image is not None else {}
+    types = {column: kind for spec in schema.inputs.values() for column, kind in spec.csv_types().items()}
     options = pyarrow.csv.ConvertOptions(
-        column_types={**text, **paths}, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False
+        column_types=types, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False
     )
     try:
         table = pyarrow.csv.read_csv(path, _BLOCKS, _LINES, options)
@@ -71,13 +89,12 @@ def _read_csv(path: Path, schema: Schema) -> pa.Table:
     _once(table, schema.label, path)
     if schema.label in table.column_names:
         table = _label_as_written(table, path, schema)
-    if schema.image is None or schema.image.column not in table.column_names:
-        return table
-    _once(table, schema.image.column, path)
-    files = table.column(schema.image.column).to_pylist()
-    place = table.column_names.index(schema.image.column)
-    encoded = [_read_image(path.parent / file, path, row) if file else None for row, file in enumerate(files)]
-    return table.set_column(place, schema.image.column, pa.array(encoded, pa.binary()))
+    for spec in schema.inputs.values():
+        if set(spec.columns) <= set(table.column_names):
+            for column in spec.columns:
+                _once(table, column, path)
+            table = spec.from_csv(table, path)
+    return table
 
 
 def _label_as_written(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
@@ -94,24 +111,14 @@ def _label_as_written(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
     return table.set_column(table.column_names.index(schema.label), schema.label, written)
 
 
-def _read_image(file: Path, path: Path, row: int) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        raise RequestError(f"'{path}': row {row} names the image '{file}', which cannot be read") from None
-
-
 def _checked(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
-    for part, holds, what in ((schema.image, holds_images, "PNG or JPEG bytes"), (schema.text, holds_text, "text")):
-        if part is None:
-            continue
-        _in_all_files(table, part.column)
-        if part.column not in table.column_names:
-            raise RequestError(f"'{path}' has no column '{part.column}'; {nearest(part.column, table.column_names)}")
-        _once(table, part.column, path)
-        found = table.schema.field(part.column).type
-        if not holds(found):
-            raise RequestError(f"'{path}': column '{part.column}' holds {found}; needs {what}")
+    for spec, column in [(part, column) for part in schema.inputs.values() for column in part.columns]:
+        _in_all_files(table, column)
+        if column not in table.column_names:
+            raise RequestError(f"'{path}' has no column '{column}'; {nearest(column, table.column_names)}")
+        _once(table, column, path)
+        if needs := spec.fault(column, found := table.schema.field(column).type):
+            raise RequestError(f"'{path}': column '{column}' holds {found}; needs {needs}")
     _in_all_files(table, schema.label)
     _once(table, schema.label, path)
     if schema.label in table.column_names and not holds_labels(found := table.schema.field(schema.label).type):
@@ -140,4 +147,4 @@ def _once(table: pa.Table, column: str, path: Path) -> None:
 
 
 def _names(schema: Schema) -> str:
-    return " and ".join(part.column for part in (schema.image, schema.text) if part is not None)
+    return " and ".join(column for spec in schema.inputs.values() for column in spec.columns)

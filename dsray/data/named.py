@@ -1,4 +1,4 @@
-"""Files that a table names in an image column `{bytes, path}`, as Hugging Face's datasets writes them."""
+"""Files that rows name instead of holding bytes: where they lie, and the hash of what they hold."""
 
 from __future__ import annotations
 
@@ -10,20 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-
-def names_files(kind: pa.DataType) -> bool:
-    """A struct with the fields `bytes` and `path`."""
-    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0 or kind.get_field_index("path") < 0:
-        return False
-    path = kind.field("path").type
-    return pa.types.is_string(path) or pa.types.is_large_string(path)
-
-
-def named_in(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
-    """The path of each row that holds no bytes but names a file; null elsewhere."""
-    paths = pc.struct_field(column, "path")
-    given = pc.and_(pc.is_null(pc.struct_field(column, "bytes")), pc.not_equal(paths, ""))
-    return pc.if_else(given, paths, pa.scalar(None, paths.type))
+from dsray.inputs.named import named_in, names_files
 
 
 def located(table: pa.Table, folder: Path) -> pa.Table:

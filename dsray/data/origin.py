@@ -4,42 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from dsray.base import RequestError
+from dsray.inputs.fault import RowFault
 
 if TYPE_CHECKING:
     from dsray.data.source import SourceConfig
 
 _COLUMN = "dsray.row."
-
-
-@dataclass(eq=False)
-class RowFault(RequestError):
-    """A value that cannot be read.
-
-    row: of the table, or of `split` as the source gave it where the table is numbered. what: `holds 3 bytes ...`.
-    """
-
-    field: str
-    column: str
-    row: int
-    what: str
-    split: str | None = None
-
-    def __post_init__(self) -> None:
-        self.args = astuple(self)  # from which it is made again in another process
-
-    def __str__(self) -> str:
-        return self.sentence(f"row {self.row}" + (f" of the {self.split} rows" if self.split else ""))
-
-    def sentence(self, place: str) -> str:
-        """The whole sentence for a row that is called `place`."""
-        return f"{self.field}: column '{self.column}', {place}, {self.what}"
 
 
 def number(table: pa.Table, split: str) -> pa.Table:

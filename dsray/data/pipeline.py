@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from dsray.data.classlabel import names_read
 from dsray.data.config import DataConfig
-from dsray.data.images import encode_images
+from dsray.data.counts import mark
 from dsray.data.labels import class_names, encode_label
 from dsray.data.origin import numbered
-from dsray.data.schema import ImageSpec, Schema
-from dsray.data.texts import fit_text
-from dsray.data.tokens import encode_text, is_tokenizer
+from dsray.data.schema import Schema
+from dsray.inputs import flat
+from dsray.inputs.short import field_of
 
 
 def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
-    """What can only be known from the training rows: the class names and the tokeniser."""
-    image = text = None
-    if config.image is not None:
-        image = ImageSpec(
-            column=config.image.column,
-            channels=config.image.channels,
-            height=config.image.height,
-            width=config.image.width,
-        )
-    if config.text is not None:
-        text = fit_text(config.text, train.column(config.text.column).drop_null().to_pylist())
+    """What can only be known from the training rows: the class names and what each input learns."""
+    inputs = {name: part.fit(train) for name, part in config.inputs.items()}
     classes = class_names(train.column(config.label), config.label)
     names = names_read(train, config.label)
-    return Schema(image=image, text=text, label=config.label, classes=classes, label_names=names)
+    return Schema(inputs=inputs, label=config.label, classes=classes, label_names=names)
 
 
 def fits(config: DataConfig, schema: Schema) -> bool:
     """Whether a schema, which may have come from anywhere, could have been learnt for `config`."""
-    image, text = schema.image, schema.text
-    learnt = (schema.label, image and (image.column, image.channels, image.height, image.width), text and text.column)
-    asked = (
-        config.label,
-        config.image and (config.image.column, config.image.channels, config.image.height, config.image.width),
-        config.text and config.text.column,
-    )
-    return learnt == asked and (text is None or is_tokenizer(text.tokenizer, text.vocabulary))
+    if schema.label != config.label or schema.inputs.keys() != config.inputs.keys():
+        return False
+    return all(part.learnt(schema.inputs[name]) for name, part in config.inputs.items())
 
 
 BLOCK_ROWS = 4096
@@ -54,16 +41,25 @@ def prepare_blocks(table: pa.Table, schema: Schema) -> pa.Table:
 
 
 def prepare_table(table: pa.Table, schema: Schema) -> pa.Table:
-    """Decode, resize, tokenise and encode the label of any block of rows; the rows keep their order.
+    """Encode the inputs and the label of any block of rows; the rows keep their order.
 
-    Adds `image` (fixed-size list uint8: channel, height, width), `text` (fixed-size list int64), `present.image`,
-    `present.text` (bool), `target` (int64) and what `dsray.data.counts` counts. The columns of `table` are kept as
-    `raw.NAME`, but for the image. A value that cannot be read is a RowFault.
+    Adds every tensor under its name (fixed-size list, as it is stored), `present.NAME` (bool) for each input, `target`
+    (int64) and what `dsray.data.counts` counts. The columns of `table` are kept as `raw.COLUMN`, but for encoded ones. A
+    value that cannot be read is a RowFault.
     """
     with numbered(table) as rows:
-        rows = rows.rename_columns([f"raw.{name}" for name in rows.column_names])
-        if schema.image is not None:
-            rows = encode_images(rows, schema.image).drop_columns([f"raw.{schema.image.column}"])
-        if schema.text is not None:
-            rows = encode_text(rows, schema.text)
-        return encode_label(rows, schema.label, schema.classes)
+        raw = rows.rename_columns([f"raw.{name}" for name in rows.column_names])
+        for name, spec in schema.inputs.items():
+            found = spec.encode(rows, field_of(name, spec))
+            for part, values in found.values.items():
+                raw = raw.append_column(flat(name, part), _column(values))
+            raw = mark(raw.append_column(f"present.{name}", pa.array(found.present)), name, found.marks)
+        encoded = dict.fromkeys(f"raw.{column}" for spec in schema.inputs.values() for column in spec.encoded)
+        return encode_label(raw.drop_columns(list(encoded)), schema.label, schema.classes)
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    """(rows, *shape) as an Arrow column: a number per row, or a list of fixed length."""
+    if values.ndim == 1:
+        return pa.array(values)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), int(np.prod(values.shape[1:])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from dsray.data.named import hash_of_all
 from dsray.data.origin import placed
 from dsray.data.pipeline import fit_schema, prepare_blocks
 from dsray.data.prepared import Prepared, assemble
+from dsray.data.remarks import remarks_on
 from dsray.data.schema import Schema
 from dsray.data.tables import load_tables
 
 Encode = Callable[[Mapping[str, pa.Table], Schema], dict[str, pa.Table]]
 _NAMED = "a picture that a row names"
-FORMAT = 4
+FORMAT = 5
 """To be raised whenever the code gives other prepared rows, or other files of them, for the same source and configuration."""
 
 
@@ -31,8 +33,9 @@ def contents_of(config: DataConfig) -> dict[str, str]:
 
 
 def named_content(config: DataConfig) -> str | None:
-    """The hash of the pictures that rows name instead of holding them; None where there are none."""
-    return hash_of_all(config.source.named_files(config.image.column)) if config.image else None
+    """The hash of the files that rows name instead of holding their bytes; None where there are none."""
+    columns = dict.fromkeys(column for part in config.inputs.values() for column in part.encoded)
+    return hash_of_all(file for column in columns for file in config.source.named_files(column))
 
 
 def fingerprint_of(config: DataConfig, seed: int = 0, schema: Schema | None = None) -> str:
@@ -84,6 +87,7 @@ def prepare(
     with placed(config.source):
         blocks = (encode or _encode)(tables, schema)
     prepared = assemble(schema, blocks, config, fingerprint, notes)
+    prepared = replace(prepared, notes=(*prepared.notes, *remarks_on(prepared)))
     if folder is None:
         return prepared
     prepared.save(folder)

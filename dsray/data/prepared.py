@@ -14,12 +14,10 @@ from dsray.base import RequestError, RunFailure
 from dsray.base.aside import clear_leftovers
 from dsray.base.folders import put_back, replacing_folder
 from dsray.base.sums import Damaged, seal, unseal
-from dsray.data.collate import unit_range
+from dsray.data.collate import unpack
 from dsray.data.config import DataConfig
 from dsray.data.counts import Counts, count_rows
-from dsray.data.images import remarks
 from dsray.data.labels import UNLABELLED
-from dsray.data.remarks import remarks_on
 from dsray.data.schema import Schema
 from dsray.data.source import SPLITS
 from dsray.data.stored import StoredColumns, StoredTable, write_columns, write_table
@@ -34,9 +32,8 @@ _ROWS, _SHOWN, _ABOUT = "rows.bin", "shown.arrow", "prepared.json"
 class Prepared:
     """Every row of the data set; its row id is its position (train, then validation, then test).
 
-    columns: `image` (rows, channels, height, width) uint8, `text` (rows, length) int64, `present.image`,
-        `present.text` (rows,) bool, `target` (rows,) int64, -1 where the class is not one of the
-        training rows', -2 where there is no label.
+    columns: every tensor of the schema's inputs as it is stored, (rows, *shape); `present.NAME` (rows,) bool for each
+        input; `target` (rows,) int64, -1 where the class is not one of the training rows', -2 where there is no label.
     splits: `train`, `validation`, `test` -> ascending row ids int64.
     kept: what `shown` reads.
     counts: split -> input or `label` -> what (missing, cut, unknown, ...) -> rows of which it is true; zeros included.
@@ -60,11 +57,10 @@ class Prepared:
         return self.kept.read() if isinstance(self.kept, StoredTable) else self.kept
 
     def take(self, rows: np.ndarray, epochs: np.ndarray | None = None) -> Columns:
-        """Copies of the given rows, with `row` and `epoch` (zeros unless given); `image` float32 in [0, 1]."""
+        """Copies of the given rows, with `row` and `epoch` (zeros unless given), as the model reads them."""
         columns = self.columns.around(rows) if isinstance(self.columns, StoredColumns) else self.columns
         found = {name: values[rows] for name, values in columns.items()}
-        if "image" in found:
-            found["image"] = unit_range(found["image"])
+        found = unpack(found, self.schema)
         found["row"] = np.array(rows, dtype=np.int64)
         found["epoch"] = np.zeros(len(rows), np.int64) if epochs is None else np.array(epochs, dtype=np.int64)
         return found
@@ -101,7 +97,7 @@ class Prepared:
                     raise Damaged(f"{name} was cut or has grown")
             columns = StoredColumns(folder / _ROWS, about[_ROWS])
             schema = Schema.model_validate(about["schema"])
-            for name in ("target", *(f"present.{name}" for name in schema.modalities)):
+            for name in ("target", *(f"present.{name}" for name in schema.names)):
                 columns[name]
         except (OSError, LookupError, TypeError, ValueError) as error:
             said = error.strerror if isinstance(error, OSError) else error
@@ -140,7 +136,8 @@ def assemble(
     counts = {split: count_rows(tables[split], schema) for split in SPLITS}
     table = pa.concat_tables([tables[split] for split in SPLITS]).combine_chunks()
     columns = assemble_columns(table, schema)
-    kept = list(dict.fromkeys([*([schema.text.column] if schema.text else []), *config.show]))
+    plain = [column for spec in schema.inputs.values() for column in spec.columns if column not in spec.encoded]
+    kept = list(dict.fromkeys([*plain, *config.show]))
     shown = table.select([f"raw.{name}" for name in kept]).rename_columns(kept)
     splits = _positions({split: len(tables[split]) for split in SPLITS})
     data = Prepared(columns, splits, schema, fingerprint, shown, counts)
@@ -152,17 +149,20 @@ def assemble(
                 f"data.label: no {split} row has one of the {len(schema.classes)} classes of the training rows ({some}); "
                 f"the first one has {'null' if got is None else repr(got)}; give {split} rows with known labels"
             )
-    pictures = remarks(counts, schema.image) if schema.image else ()
-    return replace(data, notes=(*notes, *pictures, *remarks_on(data)))
+    of_inputs = [
+        said
+        for name, spec in schema.inputs.items()
+        for said in spec.remarks({split: found[name] for split, found in counts.items()}, name)
+    ]
+    return replace(data, notes=(*notes, *of_inputs))
 
 
 def assemble_columns(table: pa.Table, schema: Schema) -> dict[str, np.ndarray]:
     """The arrays of `Prepared.columns` out of a table that `prepare_table` made."""
-    names = [*schema.modalities, *(f"present.{name}" for name in schema.modalities), "target"]
+    names = [*schema.tensors, *(f"present.{name}" for name in schema.names), "target"]
     columns = {name: _to_numpy(table.column(name)) for name in names}
-    if schema.image is not None:
-        shape = (-1, schema.image.channels, schema.image.height, schema.image.width)
-        columns["image"] = columns["image"].reshape(shape)
+    for name, tensor in schema.tensors.items():
+        columns[name] = columns[name].reshape(-1, *tensor.shape)
     return columns
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dsray.data.labels import UNLABELLED
-
-if TYPE_CHECKING:
-    from dsray.data.prepared import Prepared
+from dsray.data.prepared import Prepared
 
 MANY_NUMBERS = 100
 """More classes than this that are all numbers look like an amount."""
@@ -29,7 +26,7 @@ def remarks_on(data: Prepared) -> Iterator[str]:
     for split in ("validation", "test"):
         again, otherwise = repeated(data, split, sums)
         if again:
-            yield _repeated(again, otherwise, len(data.splits[split]), split, " and ".join(data.schema.modalities))
+            yield _repeated(again, otherwise, len(data.splits[split]), split, " and ".join(data.schema.names))
 
 
 def repeated(data: Prepared, split: str, sums: np.ndarray | None = None) -> tuple[int, int]:
@@ -55,9 +52,9 @@ def repeated(data: Prepared, split: str, sums: np.ndarray | None = None) -> tupl
 def _sums(data: Prepared) -> np.ndarray:
     """(rows,) uint64: equal inputs have equal sums, and few others, so that few rows need a closer look."""
     total = np.zeros(len(data), dtype=np.uint64)
-    for name in data.schema.modalities:
+    for name in data.schema.tensors:
         flat = np.ascontiguousarray(data.columns[name]).reshape(len(data), -1)
-        words = flat.view(np.uint64) if flat.shape[1] * flat.itemsize % 8 == 0 else flat
+        words = flat.view(np.uint64 if flat.shape[1] * flat.itemsize % 8 == 0 else np.uint8)
         total = total * np.uint64(0x9E3779B97F4A7C15) + words.sum(axis=1, dtype=np.uint64)
     return total
 
@@ -65,13 +62,13 @@ def _sums(data: Prepared) -> np.ndarray:
 def _content(data: Prepared, row: int) -> bytes:
     """What the model reads of a row, hashed."""
     content = hashlib.blake2b(bytes(_present(data, row)), digest_size=16)
-    for name in data.schema.modalities:
+    for name in data.schema.tensors:
         content.update(data.columns[name][row].tobytes())
     return content.digest()
 
 
 def _present(data: Prepared, row: int) -> list[bool]:
-    return [bool(data.columns[f"present.{name}"][row]) for name in data.schema.modalities]
+    return [bool(data.columns[f"present.{name}"][row]) for name in data.schema.names]
 
 
 def _repeated(again: int, otherwise: int, rows: int, split: str, inputs: str) -> str:

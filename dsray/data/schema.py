@@ -1,45 +1,46 @@
 """Schema: what a prepared data set looks like to a model, and how a raw instance becomes one of its rows.
 
-It is plain data (tokeniser included), so an artefact carries it and serving needs nothing else.
+It is plain data (tokenisers included), so an artefact carries it and serving needs nothing else.
 """
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, model_validator
 
 from dsray.base import Config
-
-
-class ImageSpec(Config):
-    """An image modality: (channels, height, width) float32 in [0, 1]."""
-
-    column: str = Field(description="column of the source that holds the encoded image")
-    channels: int = Field(ge=1, le=4)
-    height: int = Field(ge=1, le=4096, description="pixels")
-    width: int = Field(ge=1, le=4096, description="pixels")
-
-
-class TextSpec(Config):
-    """A text modality: (length,) int64 token ids, 0 is padding and 1 is unknown."""
-
-    column: str = Field(description="column of the source that holds the text")
-    length: int = Field(ge=1, le=4096, description="tokens; longer texts are cut, shorter ones padded")
-    vocabulary: int = Field(ge=2, le=65536, description="number of token ids")
-    tokenizer: str = Field(description="the byte-pair tokeniser as JSON (Hugging Face tokenizers format)")
+from dsray.inputs import AnySpec, TensorSpec, flat
+from dsray.inputs.short import fold
 
 
 class Schema(Config):
-    """Modalities, label column and class names (index = target)."""
+    """Inputs by name, label column and class names (index = target)."""
 
-    image: ImageSpec | None = None
-    text: TextSpec | None = None
+    inputs: dict[str, AnySpec] = Field(
+        description="name -> what is known of the input; encoders read them in this order"
+    )
     label: str
     classes: tuple[str, ...]
     label_names: tuple[str, ...] = Field(
         (), description="names of the numbers 0, 1, ... in the label column, where the training files gave them"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_version(cls, data: Any) -> Any:
+        return fold(data) if isinstance(data, dict) and "inputs" not in data else data
+
     @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities that exist, in fixed order."""
-        return tuple(name for name in ("image", "text") if getattr(self, name) is not None)
+    def names(self) -> tuple[str, ...]:
+        """Names of the inputs, in order."""
+        return tuple(self.inputs)
+
+    @property
+    def tensors(self) -> dict[str, TensorSpec]:
+        """Every tensor that a model reads, by its name in batches: `photo`, `visit/number`."""
+        return {flat(name, part): spec for name in self.inputs for part, spec in self.inputs[name].tensors.items()}
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """The tensors of one input, in the order in which an encoder takes them."""
+        return tuple(flat(name, part) for part in self.inputs[name].tensors)

@@ -8,10 +8,10 @@ from dsray.base import RequestError, nearest
 from dsray.data.classlabel import names_of_splits
 from dsray.data.config import DataConfig
 from dsray.data.holdout import another_share, hold_out
-from dsray.data.named import names_files
 from dsray.data.origin import names_of_numbers, number
 from dsray.data.shards import different
 from dsray.data.source import SPLITS, same_files
+from dsray.inputs import InputConfig
 
 
 def load_tables(config: DataConfig, seed: int = 0, notes: list[str] | None = None) -> dict[str, pa.Table]:
@@ -38,10 +38,11 @@ def load_tables(config: DataConfig, seed: int = 0, notes: list[str] | None = Non
 
 
 def _alike(tables: dict[str, pa.Table], config: DataConfig) -> dict[str, pa.Table]:
-    """The tables with one type for each column but the images, which nothing reads but their decoder."""
+    """The tables with one type for each column but the encoded ones, which nothing reads but their kind of input."""
+    encoded = {column for part in config.inputs.values() for column in part.encoded}
     for i, name in enumerate(next(iter(tables.values())).column_names):
         fields = {split: table.schema.field(i) for split, table in tables.items()}
-        if len({field.type for field in fields.values()}) < 2 or (config.image and name == config.image.column):
+        if len({field.type for field in fields.values()}) < 2 or name in encoded:
             continue
         try:
             schemas = [pa.schema([field]) for field in fields.values()]
@@ -54,17 +55,15 @@ def _alike(tables: dict[str, pa.Table], config: DataConfig) -> dict[str, pa.Tabl
 
 
 def _columns(config: DataConfig) -> list[str]:
-    inputs = [part.column for part in (config.image, config.text) if part is not None]
+    inputs = [column for part in config.inputs.values() for column in part.columns]
     return list(dict.fromkeys([*inputs, config.label, *config.show]))
 
 
 def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
     """Every column that the configuration names exists in `table` and is of the right type, or a RequestError."""
     named = {"data.label": config.label}
-    if config.image is not None:
-        named["data.image.column"] = config.image.column
-    if config.text is not None:
-        named["data.text.column"] = config.text.column
+    read = [(name, part, column) for name, part in config.inputs.items() for column in part.columns]
+    named |= {f"{config.field(name)}.{_key(part, column)}": column for name, part, column in read}
     if config.group is not None and split == "train":
         named["data.group"] = config.group
     named |= {f"data.show.{i}": name for i, name in enumerate(config.show)}
@@ -80,28 +79,19 @@ def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
         raise RequestError(f"data.group: '{config.group}' holds {found}; needs numbers or text")
     if not holds_labels(found := table.schema.field(config.label).type):
         raise RequestError(f"data.label: column '{config.label}' holds {found}; needs whole numbers, booleans or words")
-    if config.image is not None and not holds_images(table.schema.field(config.image.column).type):
-        found = table.schema.field(config.image.column).type
-        raise RequestError(f"data.image.column: '{config.image.column}' holds {found}; needs PNG or JPEG bytes")
-    if config.text is not None and not holds_text(table.schema.field(config.text.column).type):
-        found = table.schema.field(config.text.column).type
-        raise RequestError(f"data.text.column: '{config.text.column}' holds {found}; needs text")
+    for name, part, column in read:
+        if needs := part.fault(column, found := table.schema.field(column).type):
+            raise RequestError(f"{config.field(name)}.{_key(part, column)}: '{column}' holds {found}; needs {needs}")
 
 
-def holds_images(kind: pa.DataType) -> bool:
-    """Bytes, or a struct with the bytes in a field of that name, which may be null where another names the file."""
-    if names_files(kind) and pa.types.is_null(kind.field("bytes").type):
-        return True
-    if pa.types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0 and holds_images(kind.field("bytes").type)
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-
-
-def holds_text(kind: pa.DataType) -> bool:
-    """Strings, dictionary-encoded or not."""
-    if pa.types.is_dictionary(kind):
-        return holds_text(kind.value_type)
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+def _key(part: InputConfig, column: str) -> str:
+    """The key of an input's config that names a column."""
+    found = {
+        key: value
+        for key, value in part
+        if key != "kind" and (value == column or (isinstance(value, tuple) and column in value))
+    }
+    return next(iter(found), "column")
 
 
 def holds_labels(kind: pa.DataType) -> bool:

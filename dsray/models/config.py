@@ -44,10 +44,9 @@ class RoutedConfig(ModelConfig):
         return self.trunk.blocks
 
     def build(self, schema: Schema) -> RoutedModel:
-        if len({getattr(self.encoders, name).width for name in schema.modalities}) > 1:
+        if len({getattr(self.encoders, name).width for name in schema.names}) > 1:
             raise RequestError("model.encoders: one projection serves all, so their widths must be equal")
-        specs = {name: getattr(schema, name) for name in schema.modalities}
-        encoders = {name: getattr(self.encoders, name).build(spec) for name, spec in specs.items()}
+        encoders = {name: getattr(self.encoders, name).build(spec) for name, spec in schema.inputs.items()}
         depth = self.depth.build(self.trunk.blocks)
         return RoutedModel(
             encoders, self.width, self.trunk, depth, lambda: self.head.build(self.width, len(schema.classes))

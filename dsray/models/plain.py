@@ -60,7 +60,7 @@ class PlainConfig(ModelConfig):
         net = imported(self.kind)
         takes_classes = "classes" in (_parameters(net) or {})
         module = net(**self.settings, **({"classes": len(schema.classes)} if takes_classes else {}))
-        return PlainModel(module, self.name, shapes_of(schema), schema.modalities, len(schema.classes))
+        return PlainModel(module, self.name, shapes_of(schema), schema.names, len(schema.classes))
 
     def pretrained(self, model: Routed) -> None:
         load = getattr(model.get_submodule("module"), "pretrained", None)
@@ -175,12 +175,7 @@ class ExportablePlain(Exportable):
 
 def shapes_of(schema: Schema) -> Shapes:
     """The tensors of the inputs of `schema`."""
-    found: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
-    if schema.image:
-        found["image"] = (schema.image.channels, schema.image.height, schema.image.width), torch.float32
-    if schema.text:
-        found["text"] = (schema.text.length,), torch.int64
-    return found
+    return {name: (tensor.shape, getattr(torch, tensor.dtype)) for name, tensor in schema.tensors.items()}
 
 
 def _owner(tensor: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from dsray.base.figures import figure
 
-_QUESTIONS = {("digits", "text"): "question"}
 _HIDDEN = "test_accuracy_without_"
 
 
@@ -94,12 +93,12 @@ def plain_name(name: str) -> str:
 
 
 def hidden(metric: str, manifest: dict[str, Any]) -> str | None:
-    """`test_accuracy_without_text` -> `with the text hidden`, or the question where there is one; None for others."""
+    """`test_accuracy_without_note` -> `with the note hidden`, by the column that it reads where that is known."""
     _, found, name = metric.partition(_HIDDEN)
     if not found:
         return None
-    source = str((manifest.get("data") or {}).get("source"))
-    return figure(f"{_HIDDEN}{_QUESTIONS.get((source, name), name)}").label
+    columns = (manifest.get("data") or {}).get("inputs") or {}
+    return figure(f"{_HIDDEN}{columns.get(name, name)}").label
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

@@ -9,13 +9,14 @@ import torch
 
 from dsray.attacks import Judgement, Threat, check_judged
 from dsray.base.routed import Routed
-from dsray.data import Prepared, to_batch
+from dsray.data import Prepared
 from dsray.engine import JudgeConfig
+from dsray.inputs import flat
 from dsray.record import Record
 from dsray.record.judgements import keep_judgement
 from dsray.runner.judge import judge_shard, judged_rows, shards, threat_of
-from dsray.runner.pictures import data_uri
 from dsray.runner.place import Place
+from dsray.runner.shown import as_json, shown_inputs, values_of
 
 EXAMPLES = 6
 Job = tuple[str, float, np.ndarray]
@@ -106,18 +107,22 @@ def _examples(data: Prepared, found: Judgement, model: Routed, threat: Threat) -
     examples = []
     for i in fell.tolist():
         row = int(found.rows[i])
-        columns = data.take(np.array([row]))
-        clean = threat.read(to_batch(columns, data.schema))[0].numpy()
-        moved = threat.read(batch)[i].numpy()
+        target = data.schema.classes[int(data.columns["target"][row])]
+        shown = shown_inputs(data, row)
+        clean = shown.pop(threat.input)
+        spec = data.schema.inputs[threat.input]
+        before = values_of(data.take(np.array([row])), 0, threat.input, spec)
+        after = {part: batch.inputs[flat(threat.input, part)][i].numpy() for part in spec.tensors}
+        difference = spec.difference(before, after)
         answer = int(model(*_one(batch, i)).logits.argmax())
         examples.append(
             {
-                "clean": data_uri(clean),
-                "adversarial": data_uri(moved),
-                "difference": data_uri(np.clip(0.5 + (moved - clean) / (2 * np.abs(moved - clean).max()), 0, 1)),
-                "text": data.shown.column(data.schema.text.column)[row].as_py() if data.schema.text else None,
-                "target": data.schema.classes[int(columns["target"][0])],
-                "prediction_clean": data.schema.classes[int(columns["target"][0])],
+                "clean": clean,
+                "adversarial": as_json(spec.show(after, {})),
+                "difference": as_json(difference) if difference else None,
+                "others": shown,
+                "target": target,
+                "prediction_clean": target,
                 "prediction_adversarial": data.schema.classes[answer],
             }
         )

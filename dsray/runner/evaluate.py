@@ -15,7 +15,7 @@ from dsray.learning import forgetting, learning_accuracy, retention
 from dsray.models import active_parameters, count_parameters
 from dsray.record import Record
 from dsray.runner.figures import batches, clean_figures, validation_figures
-from dsray.runner.pictures import data_uri, png_base64
+from dsray.runner.shown import raw_of, shown_inputs, values_of
 
 EXAMPLES = 12
 BINS = 15
@@ -38,14 +38,13 @@ def evaluate_step(record: Record, experiment: Experiment, data: Prepared, model:
 
 def example(data: Prepared) -> dict[str, Any]:
     """The first of the test rows that lack least, as a request to the served model."""
-    schema, rows = data.schema, data.splits["test"]
-    row = int(rows[sum(data.columns[f"present.{name}"][rows].astype(int) for name in schema.modalities).argmax()])
+    rows = data.splits["test"]
+    row = int(rows[sum(data.columns[f"present.{name}"][rows].astype(int) for name in data.schema.names).argmax()])
     columns = data.take(np.array([row]))
     found: dict[str, Any] = {}
-    if schema.image:
-        found["image"] = png_base64(columns["image"][0]) if columns["present.image"][0] else None
-    if schema.text:
-        found["text"] = data.shown.column(schema.text.column)[row].as_py()
+    for name, spec in data.schema.inputs.items():
+        there = bool(columns[f"present.{name}"][0])
+        found[name] = spec.request_of(values_of(columns, 0, name, spec), raw_of(data, row, spec)) if there else None
     return found
 
 
@@ -139,12 +138,12 @@ def _experts_by_class(data: Prepared, model: Routed, experts: int) -> list[list[
 def _groups(data: Prepared, found: Evaluation) -> dict[str, dict[str, dict[str, float]]]:
     """Accuracy by the values of each shown column that has few of them."""
     right = (found.logits.argmax(-1) == found.target).numpy()
-    text = data.schema.text.column if data.schema.text else None
+    inputs = {column for spec in data.schema.inputs.values() for column in spec.columns}
     groups = {}
     for name in data.shown.column_names:
         values = np.array([str(v) for v in data.shown.column(name).take(found.rows.numpy()).to_pylist()])
         kinds = np.unique(values)
-        if name != text and 1 < len(kinds) <= 20:
+        if name not in inputs and 1 < len(kinds) <= 20:
             groups[name] = {
                 str(k): {"accuracy": float(right[values == k].mean()), "rows": int((values == k).sum())} for k in kinds
             }
@@ -159,12 +158,10 @@ def _examples(data: Prepared, found: Evaluation) -> list[dict[str, Any]]:
     examples = []
     for i in [*right, *wrong]:
         row = int(found.rows[i])
-        columns, target = data.take(np.array([row])), int(found.target[i])
         examples.append(
             {
-                "image": data_uri(columns["image"][0]) if data.schema.image else None,
-                "text": data.shown.column(data.schema.text.column)[row].as_py() if data.schema.text else None,
-                "target": data.schema.classes[target],
+                "inputs": shown_inputs(data, row),
+                "target": data.schema.classes[int(found.target[i])],
                 "prediction": data.schema.classes[int(answer[i])],
                 "confidence": float(confidence[i]),
                 "blocks_run": None if found.routes is None else int(found.routes.blocks_run[i]),

@@ -39,8 +39,8 @@ def clean_figures(model: Routed, data: Prepared, split: str = "test") -> tuple[d
         figures["skip_rate"] = found.routes.skip_rate
         figures[f"{split}_accuracy_full"] = whole.accuracy
         figures["skip_loss_points"] = 100 * (whole.accuracy - found.accuracy)
-    if len(data.schema.modalities) > 1:
-        for name in data.schema.modalities:
+    if len(data.schema.names) > 1:
+        for name in data.schema.names:
             hidden = evaluate(model, (b.without(name) for b in batches(data, rows)))
             figures[f"{split}_accuracy_without_{name}"] = hidden.accuracy
     return figures, found

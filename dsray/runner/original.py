@@ -106,6 +106,7 @@ def _note(record: Record, config: DataConfig, data: Prepared) -> None:
         "known": {split: len(known(data, rows)) for split, rows in data.splits.items()},
         "counts": data.counts,
         "notes": list(data.notes),
+        "inputs": {name: " and ".join(spec.columns) for name, spec in data.schema.inputs.items()},
         **_about(record, config),
     }
     record.write_json("manifest.json", {**record.manifest, "data": about})

@@ -12,10 +12,10 @@ import ray
 from dsray.augment import AugmentConfig, augment
 from dsray.base import RequestError
 from dsray.data.draws import Draws
-from dsray.data.origin import RowFault
 from dsray.data.pipeline import prepare_table
 from dsray.data.prepared import Prepared
 from dsray.data.schema import Schema
+from dsray.inputs.fault import RowFault
 
 REFUSED = "refused"
 

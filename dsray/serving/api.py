@@ -41,10 +41,10 @@ def build_api(predictor: Predictor, config: ServeConfig, answer: Answering, reco
 
     A request is checked whole before any of it is given to `answer`, so a bad request never meets a good one.
     record: run folder whose report.html is shown at `/` (/docs where there is none), and whose example.json is the
-    example of the documentation (a black image where there is none).
+    example of the documentation (one that each input's kind gives where there is none).
     """
     artefact = predictor.artefact
-    about = f"Model {artefact.version}: {' and '.join(artefact.schema.modalities)} in, one of {len(predictor.classes)} "
+    about = f"Model {artefact.version}: {' and '.join(artefact.schema.names)} in, one of {len(predictor.classes)} "
     api = FastAPI(
         title="dsray", version=artefact.version, description=about + "classes out.", docs_url=None, redoc_url=None
     )
@@ -100,7 +100,7 @@ def _add_pages(api: FastAPI, predictor: Predictor, report: Path | None) -> None:
     async def model() -> JSONResponse:
         """Version, inputs, classes, compute budget and figures of the model."""
         schema, manifest = artefact.schema, artefact.manifest
-        inputs = {name: getattr(schema, name).model_dump(exclude={"tokenizer", "column"}) for name in schema.modalities}
+        inputs = {name: spec.about() for name, spec in schema.inputs.items()}
         return JSONResponse(
             {
                 "version": artefact.version,

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from pydantic import BaseModel, Field
 
-from dsray.data.schema import ImageSpec, Schema
+from dsray.data.schema import Schema
 
 
 class Compute(BaseModel):
@@ -53,7 +49,7 @@ class UnroutedModel(BaseModel):
 
     version: str = Field(description="a hash of the model's content; every answer carries it")
     classes: list[str] = Field(description="names of the classes")
-    inputs: dict[str, dict[str, Any]] = Field(description="modality -> its size: pixels and channels, or tokens")
+    inputs: dict[str, dict[str, Any]] = Field(description="input -> its kind and size: pixels and channels, tokens")
     metrics: dict[str, float | None] = Field(description="figures of the test split that the model was measured at")
 
 
@@ -75,7 +71,7 @@ class Fault(BaseModel):
     """What was wrong with a request."""
 
     type: str = Field(description="json, too_large, content_type, body, instance, not_found, method, http or internal")
-    field: str | None = Field(None, description="dotted path of the field, such as instances.0.image")
+    field: str | None = Field(None, description="dotted path of the field, such as instances.0.NAME")
     message: str = Field(description="what was wrong, and what would be right")
 
 
@@ -86,21 +82,11 @@ class Error(BaseModel):
 
 
 def request_schema(schema: Schema, max_instances: int) -> dict[str, Any]:
-    """JSON Schema of the body of /v1/predict for a model with these modalities."""
-    properties: dict[str, Any] = {}
-    if schema.image:
-        size = f"{schema.image.height}x{schema.image.width} pixels, {schema.image.channels} channel(s)"
-        properties["image"] = {
-            "description": f"{size}: base64 of a PNG or JPEG, read as a viewer shows it, or nested arrays of numbers in "
-            "[0, 1] or whole 0..255",
-            "anyOf": [{"type": "string"}, {"type": "array"}, {"type": "null"}],
-        }
-    if schema.text:
-        properties["text"] = {"description": "text; null hides it", "anyOf": [{"type": "string"}, {"type": "null"}]}
+    """JSON Schema of the body of /v1/predict for a model with these inputs."""
     item = {
         "type": "object",
-        "properties": properties,
-        "required": list(schema.modalities),
+        "properties": {name: spec.request_schema() for name, spec in schema.inputs.items()},
+        "required": list(schema.names),
         "additionalProperties": False,
     }
     instances = {"type": "array", "items": item, "minItems": 1, "maxItems": max_instances}
@@ -114,16 +100,4 @@ def request_schema(schema: Schema, max_instances: int) -> dict[str, Any]:
 
 def example_request(schema: Schema) -> dict[str, Any]:
     """A request that the model of this schema answers."""
-    instance: dict[str, Any] = {}
-    if schema.image:
-        instance["image"] = _black_png(schema.image)
-    if schema.text:
-        instance["text"] = "a text"
-    return {"instances": [instance]}
-
-
-def _black_png(spec: ImageSpec) -> str:
-    shape = (spec.height, spec.width) if spec.channels == 1 else (spec.height, spec.width, spec.channels)
-    buffer = io.BytesIO()
-    Image.fromarray(np.zeros(shape, np.uint8)).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
+    return {"instances": [{name: spec.example() for name, spec in schema.inputs.items()}]}

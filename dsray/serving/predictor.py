@@ -10,7 +10,6 @@ import numpy as np
 from dsray.base import RequestError
 from dsray.compress import Artefact
 from dsray.data import columns_of
-from dsray.data.tokens import load_tokenizer
 
 if (
     TYPE_CHECKING
@@ -69,17 +68,15 @@ class Predictor:
 def _check_fit(artefact: Artefact, model: OnnxModel) -> None:
     """A RequestError unless the graph reads what the schema describes and answers with its classes."""
     schema = artefact.schema
-    wanted: dict[str, list[int]] = {f"present_{name}": [] for name in schema.modalities}
+    wanted: dict[str, list[int]] = {f"present_{name}": [] for name in schema.names}
     wanted |= {"logits": [len(schema.classes)]} | ({} if artefact.blocks is None else {"blocks_run": []})
     if artefact.blocks is not None and "blocks_run" not in model.outputs:
         raise RequestError(
             f"artefact: {artefact.folder / 'model.onnx'} does not tell the blocks that its manifest names; compress again"
         )
-    if schema.image is not None:
-        wanted["image"] = [schema.image.channels, schema.image.height, schema.image.width]
-    if schema.text is not None:
-        wanted["text"] = [schema.text.length]
-        load_tokenizer(schema.text.tokenizer)
+    wanted |= {name: list(tensor.shape) for name, tensor in schema.tensors.items()}
+    for spec in schema.inputs.values():
+        spec.check()
     for name, sizes in model.shapes.items():
         if name not in wanted or not _agree(sizes, wanted[name]):
             raise RequestError(

@@ -9,22 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from dsray.base import RequestError
-from dsray.data.schema import ImageSpec, Schema, TextSpec
+from dsray.data.schema import Schema
+from dsray.inputs import InputSpec
 from dsray.models import RoutedConfig, load_model, save_model
 from dsray.models.encoders import EncoderConfig
 from dsray.testing.settings import check_round_trip
 from dsray.testing.subjects import same
 
 
-def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
+def check_encoder(config: EncoderConfig, spec: InputSpec) -> None:
     """Tokens of the promised shape, a row's own; built on the meta device too; the same, trained, when back from disk.
 
     Buffers that are not saved hold what `build` gives them, the same values each time: nothing else brings them back.
     spec: an input that it reads. Raises AssertionError that says which promise is broken.
     """
     check_round_trip(config)
-    name, image = ("image", spec) if isinstance(spec, ImageSpec) else ("text", None)
-    schema = Schema(image=image, text=spec if isinstance(spec, TextSpec) else None, label="y", classes=("a", "b"))
+    name = spec.kind
+    schema = Schema(inputs={name: spec}, label="y", classes=("a", "b"))
     unsaved = _check_build(config, spec)
     model_config = RoutedConfig.model_validate({"encoders": {name: config}})
     model = model_config.build(schema)
@@ -56,7 +57,7 @@ def check_encoder(config: EncoderConfig, spec: ImageSpec | TextSpec) -> None:
         assert kept, "the encoder that comes back from disk gives other tokens"
 
 
-def _check_build(config: EncoderConfig, spec: ImageSpec | TextSpec) -> dict[str, Tensor]:
+def _check_build(config: EncoderConfig, spec: InputSpec) -> dict[str, Tensor]:
     """What `build` makes, on the meta device and elsewhere; gives the buffers that are not saved."""
     try:
         with torch.device("meta"):
@@ -81,9 +82,11 @@ def _unsaved(module: nn.Module) -> dict[str, Tensor]:
     return {name: buffer.clone() for name, buffer in module.named_buffers() if name not in saved}
 
 
-def _values(spec: ImageSpec | TextSpec, rows: int) -> Tensor:
-    """Rows of an input, no two the same."""
+def _values(spec: InputSpec, rows: int) -> Tensor:
+    """Rows of an input of one tensor, no two the same."""
     torch.manual_seed(1)
-    if isinstance(spec, ImageSpec):
-        return torch.rand(rows, spec.channels, spec.height, spec.width)
-    return torch.randint(0, spec.vocabulary, (rows, spec.length))
+    (tensor,) = spec.tensors.values()
+    if tensor.range is None:
+        return torch.randint(0, tensor.ids or 2, (rows, *tensor.shape))
+    low, high = tensor.range
+    return low + (high - low) * torch.rand(rows, *tensor.shape)

@@ -72,7 +72,7 @@ def _check_places(config: SourceConfig, tables: dict[str, pa.Table]) -> None:
 
 def _check_columns(config: SourceConfig, data: dict[str, Any]) -> None:
     known = config.columns()
-    unknown = set(known) - (set(DataConfig.model_fields) - {"source"})
+    unknown = set(known) - (set(DataConfig.keys()) - {"source"})
     assert not unknown, f"columns() says {', '.join(sorted(unknown))}, which the data section does not have"
     if known or data:
         try:

@@ -86,10 +86,11 @@ def _stages(stages: list[Stage], names: list[str]) -> Table:
 def _facts(experiment: Experiment, data: Prepared, model: Routed, stages: list[Stage]) -> Table:
     table = Table.grid(padding=(0, 2))
     train, parallel = experiment.train, experiment.parallel
-    row = sum(data.columns[name][0].size for name in data.schema.modalities) * 4
+    row = sum(data.columns[name][0].size for name in data.schema.tensors) * 4
     parameters, activations = count_parameters(model)["total"], model.activations()
-    if text := data.schema.text:
-        table.add_row("text", f"{text.length:,} tokens of {text.vocabulary:,} ids")
+    for name, spec in data.schema.inputs.items():
+        if said := spec.facts():
+            table.add_row(name, said)
     table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
     pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
     table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads, device {parallel.device}")

@@ -13,12 +13,12 @@ from rich.table import Table
 from dsray.base import RequestError
 from dsray.compress import Artefact
 from dsray.data import UNKNOWN, UNLABELLED, prepare_table, read_rows
-from dsray.data.collate import unit_range
+from dsray.data.collate import unpack
 from dsray.data.counts import count_rows, lines
-from dsray.data.origin import RowFault
 from dsray.data.output import check_out, write_rows
 from dsray.data.prepared import assemble_columns
 from dsray.data.schema import Schema
+from dsray.inputs.fault import RowFault
 from dsray.record import Record
 from dsray.record.words import percent
 from dsray.serving import Predictor
@@ -36,11 +36,11 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> p
     table = _prepared(read_rows(file, schema), file, schema)
     for line in lines({"": count_rows(table, schema)}, {"": len(table)}):
         console.print(line, soft_wrap=True)
-    answers = predictor.answer(_columns(table, schema), len(table))
-    of_image = {"file": table.column("raw.file")} if "raw.file" in table.column_names else {}
+    answers = predictor.answer(unpack(assemble_columns(table, schema), schema), len(table))
+    of_file = {"file": table.column("raw.file")} if "raw.file" in table.column_names else {}
     found = pa.table(
         {
-            **of_image,
+            **of_file,
             "prediction": [a["label"] for a in answers],
             "confidence": [a["confidence"] for a in answers],
             **(
@@ -82,13 +82,6 @@ def _prepared(table: pa.Table, file: Path, schema: Schema) -> pa.Table:
         if "file" in table.column_names:
             raise RequestError(f"'{file}': '{table.column('file')[fault.row]}' {fault.what}") from None
         raise replace(fault, field=f"'{file}'") from None
-
-
-def _columns(table: pa.Table, schema) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
-    columns = assemble_columns(table, schema)
-    if "image" in columns:
-        columns["image"] = unit_range(columns["image"])
-    return columns
 
 
 def _shown(found: pa.Table) -> Table:

@@ -18,11 +18,11 @@ from dsray.augment import AnyOperation, GaussianNoiseConfig, ShiftConfig
 from dsray.base import Plugin, one_of
 from dsray.base.schedules import AnySchedule, ConstantConfig, CosineConfig, LinearConfig, joined
 from dsray.data import AnySource, DigitsConfig, ParquetConfig
-from dsray.data.schema import ImageSpec, TextSpec
 from dsray.engine import RowFilter
 from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig
 from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig
 from dsray.engine.terms import AnyTerm, EwcConfig, MadryConfig, TaskConfig, TradesConfig
+from dsray.inputs import AnyInput, AnySpec, ImageInput, ImageSpec, TextInput, TextSpec
 from dsray.models import AnyModel, RoutedConfig
 from dsray.models.depth import AnyDepth, EarlyExitConfig, FullConfig
 from dsray.models.encoders import AnyImageEncoder, AnyTextEncoder, PatchConfig, TokensConfig
@@ -40,6 +40,7 @@ from dsray.testing import (
     check_operation,
     check_optimizer,
     check_policy,
+    check_round_trip,
     check_schedule,
     check_source,
     check_space,
@@ -95,6 +96,8 @@ KINDS = (
         (PatchConfig(), PatchConfig(patch=2, width=24)),
         (foreign.WavesConfig(), foreign.WavesConfig(start=0.5)),
     ),
+    Kind(AnyInput, check_round_trip, (ImageInput(column="a", size=8), TextInput(column="a"))),
+    Kind(AnySpec, check_round_trip, (IMAGE, TEXT)),
     Kind(AnyTextEncoder, partial(check_encoder, spec=TEXT), (TokensConfig(),)),
     Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),
     Kind(AnyHead, check_head, (ClassificationConfig(),)),

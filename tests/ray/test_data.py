@@ -12,7 +12,7 @@ from dsray.augment import AugmentConfig
 from dsray.data import Draws
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
-from dsray.runner.pictures import png_base64
+from dsray.inputs.pictures import png_base64
 
 pytestmark = pytest.mark.ray
 OPERATIONS = [{"kind": "gaussian_noise", "sigma": 0.1}, {"kind": "shift", "pixels": 1, "chance": 0.5}]

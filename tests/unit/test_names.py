@@ -14,8 +14,6 @@ WITHOUT_INPUTS = ("attacks", "engine", "runner")
 """Rooms that ask the schema and the threat what is moved."""
 OF_IMAGES = {
     "attacks/checks.py": "what is said of the arguments of `robust_accuracy`, which are images and labels",
-    "runner/evaluate.py": "examples are shown",
-    "runner/pictures.py": "examples are shown",
 }
 CLIPS = {"clamp", "clamp_", "clip", "clip_", "sign", "sign_", "clip_by_norm", "renorm"}
 RADII = {"epsilon", "epsilons", "radius", "eps"}

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dsray.base import Plugin
-from dsray.data.schema import ImageSpec, TextSpec
+from dsray.inputs import ImageSpec, TextSpec
 
 
 class ModalityEncoder(nn.Module):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsray.base import RequestError
-from dsray.data.schema import ImageSpec
+from dsray.inputs import ImageSpec
 from dsray.models.encoders.base import ImageEncoderConfig, ModalityEncoder
 
 

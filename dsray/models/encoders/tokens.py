@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dsray.data.schema import TextSpec
+from dsray.inputs import TextSpec
 from dsray.models.encoders.base import ModalityEncoder, TextEncoderConfig
 
 

@@ -29,8 +29,7 @@ def _example(row: Mapping[str, Any]) -> dict[str, Any]:
     if row.get("blocks_run") is not None:
         facts.append(count(row["blocks_run"], "block"))
     return {
-        "image": row.get("image"),
-        "text": row.get("text"),
+        "inputs": list((row.get("inputs") or {}).values()),
         "prediction": str(row.get("prediction")),
         "target": str(row.get("target")),
         "facts": facts,

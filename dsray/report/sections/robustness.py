@@ -82,9 +82,10 @@ def _attacks(attack: Mapping[str, Any]) -> Html | None:
 
 
 def _example(example: Mapping[str, Any]) -> dict[str, Any]:
+    moved = {name: example.get(name) for name in ("clean", "adversarial", "difference")}
     return {
-        "pictures": {name: example.get(name) for name in ("clean", "adversarial", "difference")},
-        "text": example.get("text"),
+        "moved": {name: shown for name, shown in moved.items() if shown},
+        "others": list((example.get("others") or {}).values()),
         "target": str(example.get("target")),
         "clean": str(example.get("prediction_clean")),
         "attacked": str(example.get("prediction_adversarial")),

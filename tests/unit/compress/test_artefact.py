@@ -15,7 +15,8 @@ from dsray.base import RequestError
 from dsray.base.sums import digest, digest_of, seal
 from dsray.compress import Artefact
 from dsray.compress.artefact import write_artefact
-from dsray.data.schema import Schema, TextSpec
+from dsray.data.schema import Schema
+from dsray.inputs import TextSpec
 
 SCHEMA = Schema(
     text=TextSpec(column="text", length=4, vocabulary=8, tokenizer="{}"), label="answer", classes=("no", "yes")

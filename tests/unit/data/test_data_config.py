@@ -25,8 +25,40 @@ def test_the_columns_of_the_source_are_in_the_resolved_section():
 
 def test_the_file_overrides_single_keys_of_the_source():
     config = DataConfig.model_validate({"image": {"size": 16}, "text": None})
-    assert config.image.model_dump() == {"column": "image", "size": 16, "channels": 1}
-    assert (config.image.height, config.image.width, config.text, config.label) == (16, 16, None, "answer")
+    assert config.inputs["image"].model_dump() == {"kind": "image", "column": "image", "size": 16, "channels": 1}
+    assert (config.inputs["image"].height, config.inputs["image"].width) == (16, 16)
+    assert (list(config.inputs), config.label) == (["image"], "answer")
+
+
+PHOTO, NOTE = {"kind": "image", "column": "a", "size": 8}, {"kind": "text", "column": "b"}
+
+
+def test_an_input_called_like_its_kind_is_the_short_form():
+    given = {"source": {"kind": "parquet", "train": "a", "test": "b"}, "label": "y"}
+    short = DataConfig.model_validate({**given, "image": {"column": "a", "size": 8}})
+    assert short == DataConfig.model_validate({**given, "inputs": {"image": PHOTO}})
+    both = DataConfig.model_validate(
+        {**given, "image": {"column": "a", "size": 8}, "inputs": {"front": PHOTO, "note": NOTE}}
+    )
+    resolved = both.model_dump(mode="json")
+    assert list(both.inputs) == ["image", "front", "note"]
+    assert (resolved["image"]["column"], resolved["text"], list(resolved["inputs"])) == ("a", None, ["front", "note"])
+    assert DataConfig.model_validate(resolved) == both
+
+
+def test_faults_of_inputs_are_told_where_they_were_written():
+    parquet = {"kind": "parquet", "train": "a", "test": "b"}
+    given = {"source": parquet, "label": "y"}
+    assert refusal(**given, inputs={"front": {**PHOTO, "channels": 2}}).startswith("inputs.front.channels: ")
+    assert refusal(**given, image={"column": "a", "size": 8, "channels": 2}).startswith("image.channels: ")
+    assert (
+        refusal(**given, inputs={"front": {**PHOTO, "szie": 8}})
+        == "inputs.front.szie: unknown key; did you mean 'size'?"
+    )
+    assert "unknown kind 'imge'; did you mean 'image'" in refusal(**given, inputs={"front": {**PHOTO, "kind": "imge"}})
+    assert refusal(**given, imagee={"column": "a"}) == "imagee: unknown key; did you mean 'image'?"
+    for name in ("target", "Front", "a b", "a/b", "present_a"):
+        assert f"'{name}' cannot name an input" in refusal(**given, inputs={name: PHOTO})
 
 
 def test_refusals_name_the_field_and_what_is_right():
@@ -47,6 +79,6 @@ def test_refusals_name_the_field_and_what_is_right():
 def test_the_json_schema_describes_every_field():
     schema = json_schema(DataConfig)
     assert all("description" in f for f in schema["properties"].values())
-    for name in ("DigitsConfig", "ParquetConfig", "ImageColumn", "TextColumn"):
+    for name in ("DigitsConfig", "ParquetConfig", "ImageInput", "TextInput"):
         fields = schema["$defs"][name]["properties"]
         assert all("description" in f for key, f in fields.items() if key != "kind"), name

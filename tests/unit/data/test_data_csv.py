@@ -6,7 +6,8 @@ import csv
 import io
 
 from dsray.data import read_rows
-from dsray.data.schema import Schema, TextSpec
+from dsray.data.schema import Schema
+from dsray.inputs import TextSpec
 
 SCHEMA = Schema(
     text=TextSpec(column="text", length=4, vocabulary=8, tokenizer="{}"), label="label", classes=("pos", "neg")

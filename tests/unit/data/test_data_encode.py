@@ -14,8 +14,9 @@ from PIL import Image
 
 from dsray.base import RequestError
 from dsray.data import DataConfig, fit_schema, load_tables, prepare_table
-from dsray.data.schema import ImageSpec, Schema, TextSpec
-from dsray.data.tokens import learn_tokenizer, load_tokenizer, tokenise
+from dsray.data.schema import Schema
+from dsray.inputs import ImageSpec, TextSpec
+from dsray.inputs.tokens import learn_tokenizer, load_tokenizer, tokenise
 
 
 def image_schema(height: int, width: int, channels: int = 1) -> Schema:
@@ -24,7 +25,7 @@ def image_schema(height: int, width: int, channels: int = 1) -> Schema:
 
 
 def pixels_of(table: pa.Table, schema: Schema) -> np.ndarray:
-    spec = schema.image
+    spec = schema.inputs["image"]
     flat = prepare_table(table, schema)["image"].combine_chunks().flatten().to_numpy()
     return flat.reshape(-1, spec.channels, spec.height, spec.width)
 
@@ -103,7 +104,7 @@ def test_a_cut_image_is_refused(png):
 
 def test_padding_cutting_case_and_unknown_letters():
     spec = spec_of(["which digit is this?"] * 3, length=5)
-    ids = tokenise(["Which DIGIT", "which digit is this? which", "", "ß", "   "], spec)
+    ids = tokenise(["Which DIGIT", "which digit is this? which", "", "ß", "   "], spec.tokenizer, spec.length)
     assert ids.dtype == np.int64
     assert ids[0].tolist()[2:] == [0, 0, 0]
     assert ids[1].tolist()[:2] == ids[0].tolist()[:2]
@@ -112,7 +113,8 @@ def test_padding_cutting_case_and_unknown_letters():
 
 
 def test_words_of_the_tokeniser_itself_are_ordinary_text():
-    ids = tokenise(["[padding] [unknown]"], spec_of(["padding unknown [ ]"] * 2))
+    spec = spec_of(["padding unknown [ ]"] * 2)
+    ids = tokenise(["[padding] [unknown]"], spec.tokenizer, spec.length)
     assert not np.array_equal(ids[0, :2], [0, 1])
     assert ids[0, 0] > 1
 
@@ -124,11 +126,11 @@ def test_vocabulary_is_a_limit_even_for_many_letters():
 
 def test_the_tokeniser_does_not_depend_on_process_or_order(digits):
     code = (
-        "import sys; from dsray.data import *; from dsray.data.tokens import learn_tokenizer;"
+        "import sys; from dsray.data import *; from dsray.inputs.tokens import learn_tokenizer;"
         "t = DigitsConfig().tables()['train']['question'].to_pylist(); print(learn_tokenizer(t[::-1], 256))"
     )
     made = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)}
-    assert made == {digits.schema.text.tokenizer + "\n"}
+    assert made == {digits.schema.inputs["text"].tokenizer + "\n"}
 
 
 def test_the_tokeniser_learns_from_training_rows_only(small, tmp_path):
@@ -136,7 +138,7 @@ def test_the_tokeniser_learns_from_training_rows_only(small, tmp_path):
     test = pq.read_table(tmp_path / "test.parquet")
     pq.write_table(test.set_column(1, "note", pa.array(["zzz qqq"] * len(test))), tmp_path / "test.parquet")
     assert fit_schema(config, load_tables(config, 0)["train"]) == schema
-    assert "z" not in json.loads(schema.text.tokenizer)["model"]["vocab"]
+    assert "z" not in json.loads(schema.inputs["text"].tokenizer)["model"]["vocab"]
 
 
 def test_digits_fit_their_length(digits):
@@ -144,7 +146,7 @@ def test_digits_fit_their_length(digits):
     assert lengths.min() >= 3
     assert (digits.columns["text"] != 1).all()
     words = max(len(re.findall(r"\w+|[^\w\s]", q)) for q in digits.shown["question"].to_pylist())
-    assert words <= digits.schema.text.length
+    assert words <= digits.schema.inputs["text"].length
 
 
 # labels

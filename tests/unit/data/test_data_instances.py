@@ -9,7 +9,8 @@ import pytest
 
 from dsray.base import RequestError
 from dsray.data import DataConfig, columns_of, load_tables, prepare, prepare_table, read_rows
-from dsray.data.schema import ImageSpec, Schema
+from dsray.data.schema import Schema
+from dsray.inputs import ImageSpec
 
 QUESTION = "is this digit even?"
 BLANK = [[0.0] * 8] * 8
@@ -203,7 +204,7 @@ def test_refused_files(schema, small_table, png, tmp_path):
         pq.write_table(table.set_column(2, "class", labels), tmp_path / "labels.parquet")
         holds = pq.read_schema(tmp_path / "labels.parquet").field("class").type
         assert refused("labels.parquet").endswith(f"'class' holds {holds}; needs whole numbers, booleans or words")
-    text_only = schema.replace(image=None)
+    text_only = schema.replace(inputs={"text": schema.inputs["text"]})
     with pytest.raises(RequestError, match="this model reads no image; give a Parquet or CSV file with column 'note'"):
         read_rows(tmp_path / "image.png", text_only)
 
@@ -220,7 +221,7 @@ def test_refused_files(schema, small_table, png, tmp_path):
 def test_labels_of_a_csv_are_the_classes_that_they_name(tmp_path, schema, classes, written, targets):
     lines = ["note,class", *(f"a,{label}" for label in written)]
     (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
-    only = schema.model_copy(update={"image": None, "classes": classes})
+    only = schema.replace(inputs={"text": schema.inputs["text"]}, classes=classes)
     assert prepare_table(read_rows(tmp_path / "rows.csv", only), only)["target"].to_pylist() == targets
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 from dsray.base import RequestError
 from dsray.data import columns_of, prepare_table
 from dsray.data.counts import count_rows
-from dsray.data.images import remarks
-from dsray.data.pictures import UNREADABLE, WrongSize, decode
-from dsray.data.schema import ImageSpec, Schema
+from dsray.data.schema import Schema
+from dsray.inputs import ImageSpec
+from dsray.inputs.pictures import UNREADABLE, WrongSize, decode
 
 GREY = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
 COLOUR = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 14
@@ -78,8 +78,8 @@ def test_a_picture_is_turned_as_its_exif_says(orientation, stored):
 def test_a_turned_jpeg_is_the_same_in_preparation_and_in_a_request(schema):
     pixels = np.kron(COLOUR, np.ones((8, 8, 1), np.uint8))
     content = written(np.rot90(pixels).copy(), "JPEG", quality=95, exif=exif(6))
-    spec = schema.image.replace(height=16, width=24)
-    turned = schema.replace(image=spec)
+    spec = schema.inputs["image"].replace(height=16, width=24)
+    turned = schema.replace(inputs={"image": spec})
     prepared = prepare_table(pa.table({"i": [content]}), turned)["image"].combine_chunks().flatten().to_numpy()
     assert np.abs(prepared.reshape(3, 16, 24).astype(int) - pixels.transpose(2, 0, 1)).mean() < 8
     asked = columns_of([{"image": base64.b64encode(content).decode()}], turned)["image"]
@@ -179,7 +179,7 @@ def test_a_transparent_png_is_the_same_in_preparation_and_in_a_request(schema):
     content = palette_with_alpha()
     table = prepare_table(pa.table({"i": [content, written(COLOUR), None]}), schema)
     assert table["count.image.transparent"].to_pylist() == [True, False, False]
-    said = list(remarks({"train": count_rows(table, schema)}, schema.image))
+    said = list(schema.inputs["image"].remarks({"train": count_rows(table, schema)["image"]}, "image"))
     assert said == ["images with transparent pixels, of which there are 1, are laid over white"]
     prepared = np.array(table["image"][0].as_py(), np.uint8)
     asked = columns_of([{"image": base64.b64encode(content).decode()}], schema)["image"]

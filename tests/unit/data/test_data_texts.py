@@ -8,14 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from dsray import run
-from dsray.data import DataConfig, TextColumn, prepare
-from dsray.data.texts import choose_length, fit_text
-from dsray.data.tokens import learn_tokenizer, load_tokenizer, tokenise
+from dsray.data import DataConfig, prepare
 from dsray.experiment import Experiment
+from dsray.inputs import TextInput
+from dsray.inputs.tokens import learn_tokenizer, load_tokenizer, tokenise
+from dsray.inputs.vocabulary import choose_length
 
 
 def fit(texts: list[str], **given):
-    return fit_text(TextColumn(column="t", **given), texts)
+    return TextInput(column="t", **given).fit(pa.table({"t": texts}))
 
 
 def words(n: int, seed: int = 0) -> list[str]:
@@ -59,7 +60,7 @@ def test_every_letter_of_the_training_rows_has_an_id():
     texts = ["".join(chr(0x4E00 + (31 * i + j) % 900) for j in range(9)) for i in range(400)]
     spec = fit(texts)
     assert spec.vocabulary == 2 + len(set("".join(texts)))
-    assert (tokenise(texts, spec) != 1).all()
+    assert (tokenise(texts, spec.tokenizer, spec.length) != 1).all()
 
 
 def test_what_is_given_is_kept():
@@ -77,8 +78,7 @@ def test_no_text_at_all_is_one_token_of_padding():
 
 def test_the_digits_keep_what_they_bring():
     config = DataConfig()
-    assert config.text is not None
-    assert (config.text.vocabulary, config.text.length) == (256, 8)
+    assert (config.inputs["text"].vocabulary, config.inputs["text"].length) == (256, 8)
 
 
 def learnt(section: dict, out: Path) -> float:

@@ -68,7 +68,8 @@ def test_rows_that_the_attacks_say_nothing_of_are_told():
     ],
 )
 def test_only_embedded_pictures_are_shown(source):
-    text = shown(examples=[{"clean": source, "adversarial": "data:image/png;base64,AAAA", "difference": source}])
+    bad, good = ({"media": "image/png", "content": content} for content in (source, "data:image/png;base64,AAAA"))
+    text = shown(examples=[{"clean": bad, "adversarial": good, "difference": bad}])
     assert text.count('<span class="nopicture">no picture</span>') == 2
     assert text.count("<img") == 1
     assert '<img src="data:image/png;base64,AAAA" alt="adversarial input" width="96" height="96"' in text

@@ -60,10 +60,25 @@ def test_answers_equal_the_predictor(client, predictor, instance):
     [
         (lambda schema: {"classes": schema.classes[:-1]}, r"'logits' has \[12\] numbers a row, not \[11\]"),
         (lambda schema: {"classes": (*schema.classes, "maybe")}, r"'logits' has \[12\] numbers a row, not \[13\]"),
-        (lambda schema: {"text": None}, "'text' has .* not any"),
-        (lambda schema: {"image": schema.image.model_copy(update={"width": 9})}, r"'image' has \[1, 8, 8\] numbers"),
-        (lambda schema: {"text": schema.text.model_copy(update={"length": 99})}, r"'text' has .*, not \[99\]"),
-        (lambda schema: {"text": schema.text.model_copy(update={"tokenizer": "{}"})}, "schema.text.tokenizer: is none"),
+        (lambda schema: {"inputs": {"image": schema.inputs["image"]}}, "'text' has .* not any"),
+        (
+            lambda schema: {
+                "inputs": schema.inputs | {"image": schema.inputs["image"].model_copy(update={"width": 9})}
+            },
+            r"'image' has \[1, 8, 8\] numbers",
+        ),
+        (
+            lambda schema: {
+                "inputs": schema.inputs | {"text": schema.inputs["text"].model_copy(update={"length": 99})}
+            },
+            r"'text' has .*, not \[99\]",
+        ),
+        (
+            lambda schema: {
+                "inputs": schema.inputs | {"text": schema.inputs["text"].model_copy(update={"tokenizer": "{}"})}
+            },
+            "schema.text.tokenizer: is none",
+        ),
     ],
     ids=["a class less", "a class more", "no text", "a wider image", "longer texts", "no tokeniser"],
 )

@@ -9,11 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from dsray.base import RequestError
-from dsray.data.counts import mark
-from dsray.data.schema import TextSpec
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -75,20 +72,20 @@ def is_tokenizer(serialised: str, vocabulary: int) -> bool:
         return False
 
 
-def tokenise(texts: Sequence[str], spec: TextSpec) -> np.ndarray:
+def tokenise(texts: Sequence[str], tokenizer: str, length: int) -> np.ndarray:
     """(texts, length) int64 ids, padded with 0. A text without a single token is one unknown token."""
-    return tokenise_whole(texts, spec)[0]
+    return tokenise_whole(texts, tokenizer, length)[0]
 
 
-def tokenise_whole(texts: Sequence[str], spec: TextSpec) -> tuple[np.ndarray, np.ndarray]:
-    """`tokenise`, and the tokens that each whole text has (texts,) int64: more than `spec.length` where it was cut."""
-    tokenizer = load_tokenizer(spec.tokenizer)
-    ids = np.full((len(texts), spec.length), PADDING, dtype=np.int64)
+def tokenise_whole(texts: Sequence[str], tokenizer: str, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """`tokenise`, and the tokens that each whole text has (texts,) int64: more than `length` where it was cut."""
+    loaded = load_tokenizer(tokenizer)
+    ids = np.full((len(texts), length), PADDING, dtype=np.int64)
     tokens = np.zeros(len(texts), dtype=np.int64)
-    for i, encoding in enumerate(tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)):
+    for i, encoding in enumerate(loaded.encode_batch_fast(list(texts), add_special_tokens=False)):
         found = encoding.ids or [UNKNOWN]
         tokens[i] = len(found)
-        ids[i, : len(found)] = found[: spec.length]
+        ids[i, : len(found)] = found[:length]
     return ids, tokens
 
 
@@ -105,21 +102,3 @@ def count_tokens(texts: Sequence[str], tokenizer: str) -> np.ndarray:
         encoded = loaded.encode_batch_fast(list(texts[start : start + _AT_ONCE]), add_special_tokens=False)
         counts += [len(encoding.ids) or 1 for encoding in encoded]
     return np.array(counts, dtype=np.int64)
-
-
-def encode_text(table: pa.Table, spec: TextSpec) -> pa.Table:
-    """Adds `text` (fixed-size list int64) and `present.text`; null means missing: only padding.
-
-    Marks the rows whose text is longer than `spec.length` as `cut`, and those of whose kept tokens any is unknown.
-    """
-    column = table.column(f"raw.{spec.column}")
-    values = column.cast(pa.large_string()).combine_chunks().dictionary_encode()
-    ids = np.zeros((len(values.dictionary) + 1, spec.length), dtype=np.int64)
-    cut = np.zeros(len(ids), dtype=np.bool_)
-    ids[:-1], tokens = tokenise_whole(values.dictionary.to_pylist(), spec)
-    cut[:-1] = tokens > spec.length
-    index = values.indices.fill_null(len(values.dictionary)).to_numpy()
-    text = pa.FixedSizeListArray.from_arrays(pa.array(ids[index].reshape(-1)), spec.length)
-    present = pa.array(column.is_valid().to_numpy(zero_copy_only=False))
-    table = table.append_column("text", text).append_column("present.text", present)
-    return mark(table, "text", {"cut": cut[index], "unknown": (ids == UNKNOWN).any(axis=1)[index]})

@@ -7,37 +7,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dsray.data.config import TextColumn
-from dsray.data.schema import TextSpec
-from dsray.data.tokens import count_tokens, learn_tokenizer, load_tokenizer, words_of
+from dsray.inputs.tokens import count_tokens, learn_tokenizer, load_tokenizer, words_of
 
 COVERED = 0.95
 LEAST_VOCABULARY, MOST_VOCABULARY = 256, 8192
 MOST_LENGTH = 256
 
 
-def fit_text(config: TextColumn, texts: Sequence[str]) -> TextSpec:
-    """The spec of a text column.
+def fit_tokens(texts: Sequence[str], vocabulary: int | None, length: int | None) -> tuple[int, int, str]:
+    """Length, vocabulary and tokeniser (as JSON) of a text column.
 
-    texts: those of the training rows. What the configuration leaves open is chosen from them:
+    texts: those of the training rows. What is None is chosen from them:
 
     - vocabulary: the fewest ids with which every letter has one and 95 % of the occurrences of words that occur more
       than once are one token each; at least 256 and at most 8,192.
     - length: the fewest tokens that hold 95 % of the texts whole, at most 256.
     """
-    tokenizer = learn_tokenizer(texts, config.vocabulary or MOST_VOCABULARY)
-    if config.vocabulary is None and (fewer := choose_vocabulary(texts, tokenizer)) < MOST_VOCABULARY:
+    tokenizer = learn_tokenizer(texts, vocabulary or MOST_VOCABULARY)
+    if vocabulary is None and (fewer := choose_vocabulary(texts, tokenizer)) < MOST_VOCABULARY:
         tokenizer = learn_tokenizer(texts, fewer)
-    return TextSpec(
-        column=config.column,
-        length=config.length or choose_length(count_tokens(texts, tokenizer)),
-        vocabulary=load_tokenizer(tokenizer).get_vocab_size(),
-        tokenizer=tokenizer,
-    )
+    length = length or choose_length(count_tokens(texts, tokenizer))
+    return length, load_tokenizer(tokenizer).get_vocab_size(), tokenizer
 
 
 def choose_vocabulary(texts: Sequence[str], tokenizer: str) -> int:
-    """The ids that `fit_text` speaks of.
+    """The ids that `fit_tokens` speaks of.
 
     tokenizer: of `MOST_VOCABULARY` ids; one of fewer is the beginning of it.
     """
@@ -54,7 +48,7 @@ def choose_vocabulary(texts: Sequence[str], tokenizer: str) -> int:
 
 
 def choose_length(tokens: np.ndarray) -> int:
-    """The tokens that `fit_text` speaks of. tokens: (texts,) of each training text."""
+    """The tokens that `fit_tokens` speaks of. tokens: (texts,) of each training text."""
     if not len(tokens):
         return 1
     return int(min(np.percentile(tokens, 100 * COVERED, method="inverted_cdf"), MOST_LENGTH))

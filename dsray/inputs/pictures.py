@@ -1,10 +1,11 @@
-"""The one decoder of pictures: PNG or JPEG bytes -> the pixels that a viewer would show.
+"""The one decoder of pictures: PNG or JPEG bytes -> the pixels that a viewer would show; and back to PNG.
 
 Turned as EXIF says, transparent pixels laid over white. Training, `predict` and the HTTP interface read through it.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import warnings
@@ -140,3 +141,17 @@ def _equal(pixels: np.ndarray, key: Any, mode: str, layout: str) -> np.ndarray:
         shift = 8 if layout.endswith("16B") else 0
         return (pixels == np.array(key) >> shift).all(axis=2)
     return pixels == key * _SCALE.get(layout, 1)
+
+
+def png_base64(image: np.ndarray) -> str:
+    """image: (channels, height, width) numbers in [0, 1] -> base64 PNG."""
+    pixels = np.clip(np.round(image * 255), 0, 255).astype(np.uint8)
+    picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def data_uri(image: np.ndarray) -> str:
+    """`png_base64` as what an <img> reads."""
+    return f"data:image/png;base64,{png_base64(image)}"
