@@ -75,7 +75,7 @@ class Experiment(Config):
         return self
 
     def _widths_fit(self, model: RoutedConfig) -> None:
-        widths = {m: getattr(model.encoders, m).width for m in ("image", "text") if getattr(self.data, m)}
+        widths = {m: getattr(model.encoders, m).width for m in self.data.inputs}
         if len(set(widths.values())) > 1:
             found = ", ".join(f"{name} {width}" for name, width in widths.items())
             raise ValueError(f"model.encoders: one projection serves all, so widths must be equal; got {found}")
