@@ -137,9 +137,10 @@ class ImageSpec(InputSpec):
         return Shown("image/png", data_uri(values[""]))
 
     def difference(self, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> Shown | None:
-        """Around grey: black and white are the largest change of the row."""
+        """Around grey: black and white are the largest change of the row; grey alone where nothing moved."""
         moved = after[""] - before[""]
-        return Shown("image/png", data_uri(np.clip(0.5 + moved / (2 * np.abs(moved).max()), 0, 1)))
+        largest = float(np.abs(moved).max()) or 1.0
+        return Shown("image/png", data_uri(np.clip(0.5 + moved / (2 * largest), 0, 1)))
 
     def remarks(self, counts: Mapping[str, Mapping[str, int]], name: str) -> Iterator[str]:
         if some := sum(found["transparent"] for found in counts.values()):

@@ -8,6 +8,7 @@ from dsray.testing.attacks import check_attack
 from dsray.testing.depth import check_depth
 from dsray.testing.encoders import check_encoder
 from dsray.testing.heads import check_head
+from dsray.testing.inputs import check_input, check_spec
 from dsray.testing.models import check_model
 from dsray.testing.operations import check_operation
 from dsray.testing.optimizers import check_optimizer
@@ -25,6 +26,7 @@ __all__ = [
     "check_depth",
     "check_encoder",
     "check_head",
+    "check_input",
     "check_model",
     "check_operation",
     "check_optimizer",
@@ -33,6 +35,7 @@ __all__ = [
     "check_schedule",
     "check_source",
     "check_space",
+    "check_spec",
     "check_term",
     "check_threat",
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import foreign
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -36,14 +37,15 @@ from dsray.testing import (
     check_depth,
     check_encoder,
     check_head,
+    check_input,
     check_model,
     check_operation,
     check_optimizer,
     check_policy,
-    check_round_trip,
     check_schedule,
     check_source,
     check_space,
+    check_spec,
     check_term,
     check_threat,
 )
@@ -51,6 +53,9 @@ from dsray.testing import (
 ROOT = Path(__file__).parents[2]
 IMAGE = ImageSpec(column="image", channels=3, height=8, width=12)
 TEXT = TextSpec(column="text", length=6, vocabulary=20, tokenizer="")
+PICTURES = DigitsConfig(questions=False).tables()["train"].column("image")[:3].to_pylist()
+ROWS = pa.table({"image": [*PICTURES, None], "text": ["which digit", "", None, "which digit is it"]})
+"""Rows for inputs, each missing in one of them."""
 
 
 class Kind(NamedTuple):
@@ -96,8 +101,12 @@ KINDS = (
         (PatchConfig(), PatchConfig(patch=2, width=24)),
         (foreign.WavesConfig(), foreign.WavesConfig(start=0.5)),
     ),
-    Kind(AnyInput, check_round_trip, (ImageInput(column="a", size=8), TextInput(column="a"))),
-    Kind(AnySpec, check_round_trip, (IMAGE, TEXT)),
+    Kind(
+        AnyInput,
+        partial(check_input, train=ROWS),
+        (ImageInput(column="image", size=(8, 12), channels=3), TextInput(column="text")),
+    ),
+    Kind(AnySpec, partial(check_spec, rows=ROWS), (IMAGE, TextInput(column="text", length=2).fit(ROWS))),
     Kind(AnyTextEncoder, partial(check_encoder, spec=TEXT), (TokensConfig(),)),
     Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),
     Kind(AnyHead, check_head, (ClassificationConfig(),)),
