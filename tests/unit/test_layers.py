@@ -246,16 +246,17 @@ def test_import_is_quick():
     assert min(float(python(code)) for _ in range(3)) < 0.3
 
 
-def test_check_takes_less_than_three_seconds_and_is_quiet():
+def test_check_takes_less_than_twice_what_torch_takes_to_load_and_is_quiet():
     """Seconds of the processor, since other processes share the machine; with compiled files, as on every second call."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-c", "from dsray.cli import main; main(['check', 'jobs/experiments/quickstart.yaml'])"]
 
-    def seconds() -> float:
+    def seconds(code: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-c", code]
         done = subprocess.run(command, cwd=ROOT.parent, env=environment, capture_output=True, text=True, timeout=60)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert done.returncode == 0 and done.stderr == "", done.stderr
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert any(seconds() < 3 for _ in range(4))
+    check = "from dsray.cli import main; main(['check', 'jobs/experiments/quickstart.yaml'])"
+    assert any(seconds(check) < 2 * seconds("import torch") for _ in range(4))
