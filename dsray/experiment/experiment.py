@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -24,7 +24,8 @@ from dsray.engine import (
     undefended,
 )
 from dsray.experiment.overrides import apply_overrides, merge, parse_override
-from dsray.models import AnyModel, RoutedConfig
+from dsray.inputs import SPECS, InputSpec
+from dsray.models import AnyModel
 from dsray.parallel.config import ParallelConfig
 from dsray.serving.config import ServeConfig
 from dsray.spaces.config import TuneConfig
@@ -68,17 +69,16 @@ class Experiment(Config):
             )
         if self.parallel.workers > self.train.batch:
             raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
-        if isinstance(self.model, RoutedConfig):
-            self._widths_fit(self.model)
+        self._model_fits()
         if self.parallel.pipeline > 1:
             self._pieces_fit()
         return self
 
-    def _widths_fit(self, model: RoutedConfig) -> None:
-        widths = {m: getattr(model.encoders, m).width for m in self.data.inputs}
-        if len(set(widths.values())) > 1:
-            found = ", ".join(f"{name} {width}" for name, width in widths.items())
-            raise ValueError(f"model.encoders: one projection serves all, so widths must be equal; got {found}")
+    def _model_fits(self) -> None:
+        """What the model leaves open for its inputs is written out, so that overrides and sweeps find it."""
+        specs = cast(dict[str, type[InputSpec]], SPECS.members)
+        kinds = {name: specs.get(config.kind) for name, config in self.data.inputs.items()}
+        object.__setattr__(self, "model", self.model.for_inputs(kinds))  # frozen for everybody else
 
     def _pieces_fit(self) -> None:
         parallel, blocks = self.parallel, self.model.blocks

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dsray.base import Plugin
 from dsray.base.routed import Routed
 from dsray.data.schema import Schema
+from dsray.inputs import InputSpec
 
 
 class ModelConfig(Plugin):
@@ -18,6 +21,13 @@ class ModelConfig(Plugin):
     def blocks(self) -> int:
         """Consecutive blocks into which the pieces of a pipeline may cut it; 0 for a model that is not cut."""
         return 0
+
+    def for_inputs(self, kinds: Mapping[str, type[InputSpec] | None]) -> ModelConfig:
+        """The config with what it leaves open for these inputs; a ValueError that names the field that does not fit.
+
+        kinds: input -> its kind of spec, None where only its rows tell.
+        """
+        return self
 
     def build(self, schema: Schema) -> Routed:
         """The untrained model for the inputs and classes of `schema`."""

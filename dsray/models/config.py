@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, ValidationError, model_validator
 
 from dsray.base import RequestError, one_of
 from dsray.base.routed import Routed
 from dsray.data.schema import Schema
+from dsray.inputs import InputSpec
 from dsray.models.base import ModelConfig
+from dsray.models.chosen import encoder_of, filled
 from dsray.models.depth import AnyDepth, EarlyExitConfig
-from dsray.models.encoders import EncodersConfig
+from dsray.models.encoders import AnyEncoder, ModalityEncoder
 from dsray.models.heads import AnyHead, ClassificationConfig
 from dsray.models.model import RoutedModel
 from dsray.models.plain import adapter
@@ -23,7 +26,7 @@ class RoutedConfig(ModelConfig):
 
     kind: Literal["routed"] = "routed"
     width: int = Field(64, ge=8, multiple_of=8, description="width of the common space")
-    encoders: EncodersConfig = EncodersConfig()
+    encoders: dict[str, AnyEncoder] = Field({}, description="input -> its encoder; the first that reads it by default")
     trunk: TrunkConfig = TrunkConfig()
     depth: AnyDepth = Field(EarlyExitConfig(), description="which blocks a row runs")
     head: AnyHead = ClassificationConfig()
@@ -43,18 +46,31 @@ class RoutedConfig(ModelConfig):
     def blocks(self) -> int:
         return self.trunk.blocks
 
+    def for_inputs(self, kinds: Mapping[str, type[InputSpec] | None]) -> RoutedConfig:
+        return self.replace(encoders=filled(self.encoders, kinds))
+
     def build(self, schema: Schema) -> RoutedModel:
-        if len({getattr(self.encoders, name).width for name in schema.names}) > 1:
-            raise RequestError("model.encoders: one projection serves all, so their widths must be equal")
-        encoders = {name: getattr(self.encoders, name).build(spec) for name, spec in schema.inputs.items()}
+        encoders = {name: self._encoder(name, spec) for name, spec in schema.inputs.items()}
+        tensors = {name: schema.of(name) for name in encoders}
         depth = self.depth.build(self.trunk.blocks)
         return RoutedModel(
-            encoders, self.width, self.trunk, depth, lambda: self.head.build(self.width, len(schema.classes))
+            encoders, tensors, self.width, self.trunk, depth, lambda: self.head.build(self.width, len(schema.classes))
         )
 
+    def _encoder(self, name: str, spec: InputSpec) -> ModalityEncoder:
+        try:
+            config = encoder_of(name, type(spec), self.encoders)
+        except ValueError as error:
+            raise RequestError(str(error)) from None
+        try:
+            return config.build(spec)
+        except RequestError as error:
+            raise RequestError(f"model.encoders.{name}.{error}") from None
+
     def pretrained(self, model: Routed) -> None:
-        for name, encoder in model.get_submodule("encoders").named_children():
-            getattr(self.encoders, name).pretrained(encoder)
+        for name, encoder in cast(RoutedModel, model).encoders.items():
+            if name in self.encoders:  # a default brings nothing along
+                self.encoders[name].pretrained(cast(ModalityEncoder, encoder))
 
 
 AnyModel = Annotated[ModelConfig, one_of(RoutedConfig, default="routed", adapter=adapter)]

@@ -24,7 +24,8 @@ class ExportableModel(Exportable):
     def __init__(self, model: RoutedParts):
         super().__init__()
         self.model = model
-        self.tensors = self.present = tuple(model.encoders)
+        self.present = tuple(model.encoders)
+        self.tensors = tuple(tensor for name in self.present for tensor in model.tensors[name])
         self.experts = nn.ModuleList(
             ExportableExperts(block.experts) if block.experts is not None else nn.Identity() for block in model.trunk
         )

@@ -43,5 +43,5 @@ def active_parameters(model: Routed) -> int:
 
 def _part(name: str) -> str:
     words = name.split(".")
-    depth = {"encoders": 2, "exits": 2, "trunk": 3, "module": 2}.get(words[0], 1)
+    depth = {"encoders": 2, "adapters": 2, "exits": 2, "trunk": 3, "module": 2}.get(words[0], 1)
     return ".".join(words[:depth])

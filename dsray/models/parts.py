@@ -14,20 +14,28 @@ from dsray.models.trunk import Trunk, TrunkConfig
 
 
 class RoutedParts(Routed):
-    """Encoders, one shared projection, trunk and heads; how rows go through the blocks is its subclass's."""
+    """Encoders, one shared projection, trunk and heads; how rows go through the blocks is its subclass's.
+
+    The projection has the width of the first encoder; one of another width has an adapter to it.
+    """
 
     def __init__(
         self,
         encoders: Mapping[str, ModalityEncoder],
+        tensors: Mapping[str, tuple[str, ...]],
         width: int,
         trunk: TrunkConfig,
         depth: Depth,
         make_head: Callable[[], nn.Module],
     ):
+        """tensors: input -> its tensors, in the order in which its encoder takes them."""
         super().__init__()
-        self.depth = depth
+        self.depth, self.tensors = depth, dict(tensors)
         self.encoders = nn.ModuleDict(dict(encoders))
-        self.project = nn.Linear(next(iter(encoders.values())).width, width)
+        shared = next(iter(encoders.values())).width
+        self.project = nn.Linear(shared, width)
+        others = {name: encoder.width for name, encoder in encoders.items() if encoder.width != shared}
+        self.adapters = nn.ModuleDict({name: nn.Linear(own, shared) for name, own in others.items()})
         self.modality = nn.ParameterDict({name: nn.Parameter(torch.empty(width)) for name in encoders})
         self.answer = nn.Parameter(torch.empty(width))
         for vector in (*self.modality.values(), self.answer):
@@ -39,18 +47,20 @@ class RoutedParts(Routed):
     def stem(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Tokens (batch, tokens, width), the answer token first, and mask (batch, tokens) of those that exist.
 
-        A modality that is not in `inputs` is missing in every row; the content of a missing one is not looked at.
+        An input whose tensors are not in `inputs` is missing in every row; the content of a missing one is not looked at.
         """
         rows = next(iter(inputs.values())).shape[0]
         tokens = [self.answer.expand(rows, 1, -1)]
         masks = [torch.ones(rows, 1, dtype=torch.bool, device=self.answer.device)]
         for name, encoder in self.encoders.items():
-            if name not in inputs:
+            values = [inputs[tensor] for tensor in self.tensors[name] if tensor in inputs]
+            if len(values) < len(self.tensors[name]):
                 continue
-            values = inputs[name]
-            mask = encoder.mask(values)  # type: ignore[operator]
+            mask = encoder.mask(*values)  # type: ignore[operator]
             masks.append(mask & present[name][:, None] if name in present else mask)
-            encoded = self.project(encoder(values)) + self.modality[name]
+            own = encoder(*values)
+            own = self.adapters[name](own) if name in self.adapters else own
+            encoded = self.project(own) + self.modality[name]
             tokens.append(encoded.masked_fill(~masks[-1][..., None], 0.0))
         return torch.cat(tokens, 1), torch.cat(masks, 1)
 

@@ -19,6 +19,7 @@ from dsray.base.kinds import imported
 from dsray.base.protocols import Output
 from dsray.base.routed import Exportable, Piece, Routed
 from dsray.data.schema import Schema
+from dsray.inputs import TensorSpec
 from dsray.models.base import ModelConfig
 
 
@@ -60,7 +61,7 @@ class PlainConfig(ModelConfig):
         net = imported(self.kind)
         takes_classes = "classes" in (_parameters(net) or {})
         module = net(**self.settings, **({"classes": len(schema.classes)} if takes_classes else {}))
-        return PlainModel(module, self.name, shapes_of(schema), schema.names, len(schema.classes))
+        return PlainModel(module, self.name, schema.tensors, schema.names, len(schema.classes))
 
     def pretrained(self, model: Routed) -> None:
         load = getattr(model.get_submodule("module"), "pretrained", None)
@@ -76,20 +77,18 @@ def adapter(kind: str, found: Any) -> type[PlainConfig]:
     return PlainConfig
 
 
-Shapes = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
-"""Tensor -> sizes of a row and kind of number."""
-
-
 @final
 class PlainModel(Routed):
     """Answers by `module`, the same in training and evaluation; no row leaves early and nothing is skipped."""
 
-    def __init__(self, module: nn.Module, name: str, shapes: Shapes, names: tuple[str, ...], classes: int):
-        """name: of the module's class, for what is said of it. names: of the inputs, each with its tensors in `shapes`."""
+    def __init__(
+        self, module: nn.Module, name: str, tensors: Mapping[str, TensorSpec], names: tuple[str, ...], classes: int
+    ):
+        """name: of the module's class, for what is said of it. names: of the inputs, of which each has some of the `tensors`."""
         super().__init__()
         self.module = module
-        self.name, self.shapes, self.names, self.classes = name, shapes, names, classes
-        self.keywords = {tensor: re.sub(r"\W", "_", tensor) for tensor in shapes}
+        self.name, self.tensors, self.names, self.classes = name, dict(tensors), names, classes
+        self.keywords = {tensor: re.sub(r"\W", "_", tensor) for tensor in tensors}
         taken = inspect.signature(module.forward).parameters
         for keyword in self.keywords.values():
             if not _takes(taken, keyword):
@@ -126,13 +125,15 @@ class PlainModel(Routed):
             there = any(_owner(tensor) == name for tensor in inputs)
             flags[name] = present[name] if name in present else torch.full((rows,), there, device=device)
         given = {}
-        for tensor, (sizes, dtype) in self.shapes.items():
+        for tensor, spec in self.tensors.items():
             flag = flags[_owner(tensor)]
             if tensor in inputs:
                 values = inputs[tensor]
                 given[self.keywords[tensor]] = values.masked_fill(~flag.reshape(-1, *[1] * (values.ndim - 1)), 0)
             else:
-                given[self.keywords[tensor]] = torch.zeros(rows, *sizes, dtype=dtype, device=device)
+                given[self.keywords[tensor]] = torch.zeros(
+                    rows, *spec.shape, dtype=getattr(torch, spec.dtype), device=device
+                )
         answer: Tensor = self.module(**given, **({"present": flags} if self.tells_present else {}))
         return answer
 
@@ -166,16 +167,11 @@ class ExportablePlain(Exportable):
     def __init__(self, model: PlainModel):
         super().__init__()
         self.model = model
-        self.tensors, self.present = tuple(model.shapes), model.names
+        self.tensors, self.present = tuple(model.tensors), model.names
 
     def forward(self, *values: Tensor) -> Tensor:
         inputs = dict(zip(self.tensors, values, strict=False))
         return self.model.logits(inputs, dict(zip(self.present, values[len(self.tensors) :], strict=True)))
-
-
-def shapes_of(schema: Schema) -> Shapes:
-    """The tensors of the inputs of `schema`."""
-    return {name: (tensor.shape, getattr(torch, tensor.dtype)) for name, tensor in schema.tensors.items()}
 
 
 def _owner(tensor: str) -> str:

@@ -26,7 +26,7 @@ from dsray.engine.terms import AnyTerm, EwcConfig, MadryConfig, TaskConfig, Trad
 from dsray.inputs import AnyInput, AnySpec, ImageInput, ImageSpec, TextInput, TextSpec
 from dsray.models import AnyModel, RoutedConfig
 from dsray.models.depth import AnyDepth, EarlyExitConfig, FullConfig
-from dsray.models.encoders import AnyImageEncoder, AnyTextEncoder, PatchConfig, TokensConfig
+from dsray.models.encoders import AnyEncoder, PatchConfig, TokensConfig
 from dsray.models.heads import AnyHead, ClassificationConfig
 from dsray.models.plain import PlainConfig
 from dsray.optim import AdamWConfig, AnyOptimizer, SgdConfig
@@ -96,9 +96,9 @@ KINDS = (
         ),
     ),
     Kind(
-        AnyImageEncoder,
-        partial(check_encoder, spec=IMAGE),
-        (PatchConfig(), PatchConfig(patch=2, width=24)),
+        AnyEncoder,
+        lambda config: check_encoder(config, TEXT if config.reads is TextSpec else IMAGE),
+        (PatchConfig(), PatchConfig(patch=2, width=24), TokensConfig()),
         (foreign.WavesConfig(), foreign.WavesConfig(start=0.5)),
     ),
     Kind(
@@ -107,7 +107,6 @@ KINDS = (
         (ImageInput(column="image", size=(8, 12), channels=3), TextInput(column="text")),
     ),
     Kind(AnySpec, partial(check_spec, rows=ROWS), (IMAGE, TextInput(column="text", length=2).fit(ROWS))),
-    Kind(AnyTextEncoder, partial(check_encoder, spec=TEXT), (TokensConfig(),)),
     Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),
     Kind(AnyHead, check_head, (ClassificationConfig(),)),
     Kind(

@@ -1,30 +1,20 @@
-"""Encoders, one per modality; a new one is one file and one name in a union below."""
+"""Encoders, one for each input; a new one is one file and one name in `AnyEncoder`."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
-from pydantic import Field
-
-from dsray.base import Config, one_of
+from dsray.base import one_of
 from dsray.models.encoders.base import EncoderConfig, ImageEncoderConfig, ModalityEncoder, TextEncoderConfig
 from dsray.models.encoders.patch import PatchConfig, PatchEncoder
 from dsray.models.encoders.tokens import TokenEncoder, TokensConfig
 
-AnyImageEncoder = Annotated[ImageEncoderConfig, one_of(PatchConfig)]
-AnyTextEncoder = Annotated[TextEncoderConfig, one_of(TokensConfig)]
-
-
-class EncodersConfig(Config):
-    """The encoder of each modality; one whose modality is not in the data is not built."""
-
-    image: AnyImageEncoder = Field(PatchConfig(), description="encoder of the image")
-    text: AnyTextEncoder = Field(TokensConfig(), description="encoder of the text")
-
+AnyEncoder = Annotated[EncoderConfig, one_of(PatchConfig, TokensConfig)]
+"""The first that reads an input is its encoder where the file names none."""
+ENCODERS: one_of = get_args(AnyEncoder)[1]
 
 __all__ = [
-    "AnyImageEncoder",
-    "AnyTextEncoder",
+    "ENCODERS",
+    "AnyEncoder",
     "EncoderConfig",
-    "EncodersConfig",
     "ImageEncoderConfig",
     "ModalityEncoder",
     "PatchConfig",

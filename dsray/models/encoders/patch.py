@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsray.base import RequestError
-from dsray.inputs import ImageSpec
+from dsray.inputs import ImageSpec, InputSpec
 from dsray.models.encoders.base import ImageEncoderConfig, ModalityEncoder
 
 
@@ -20,11 +20,12 @@ class PatchConfig(ImageEncoderConfig):
     kind: Literal["patch"] = "patch"
     patch: int = Field(4, ge=1, description="side of a patch in pixels; it must divide height and width")
 
-    def build(self, spec: ImageSpec) -> PatchEncoder:
+    def build(self, spec: InputSpec) -> PatchEncoder:
+        assert isinstance(spec, ImageSpec)
         if spec.height % self.patch or spec.width % self.patch:
             fits = [p for p in range(1, 1 + min(spec.height, spec.width)) if spec.height % p == spec.width % p == 0]
             raise RequestError(
-                f"model.encoders.image.patch: {self.patch} does not divide an image of {spec.height}x{spec.width} "
+                f"patch: {self.patch} does not divide an image of {spec.height}x{spec.width} "
                 f"pixels; {', '.join(map(str, fits))} would"
             )
         return PatchEncoder(spec, self.patch, self.width)

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dsray.inputs import TextSpec
+from dsray.inputs import InputSpec, TextSpec
 from dsray.models.encoders.base import ModalityEncoder, TextEncoderConfig
 
 
@@ -16,7 +16,8 @@ class TokensConfig(TextEncoderConfig):
 
     kind: Literal["tokens"] = "tokens"
 
-    def build(self, spec: TextSpec) -> TokenEncoder:
+    def build(self, spec: InputSpec) -> TokenEncoder:
+        assert isinstance(spec, TextSpec)
         return TokenEncoder(spec, self.width)
 
 
@@ -33,5 +34,5 @@ class TokenEncoder(ModalityEncoder):
     def forward(self, values: Tensor) -> Tensor:
         return self.embed(values) + self.position
 
-    def mask(self, values: Tensor) -> Tensor:
-        return values != 0
+    def mask(self, *tensors: Tensor) -> Tensor:
+        return tensors[0] != 0

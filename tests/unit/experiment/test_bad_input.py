@@ -190,7 +190,8 @@ def test_a_folder_that_is_not_empty(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["model.encoders.text.width=16"], "widths must be equal; got image 64, text 16"),
+        (["model.encoders.txt={kind: tokens}"], "model.encoders.txt: is no input; did you mean 'text'?"),
+        (["model.encoders.text={kind: patch}"], "model.encoders.text: patch does not read an input of kind text"),
         (
             ["tune.space={train.batchs: {kind: int, low: 1, high: 3}}"],
             "tune.space.train.batchs: 'train.batchs' is not in the experiment; did you mean 'batch'?",
