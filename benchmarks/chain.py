@@ -99,19 +99,15 @@ def _run(seed: int, out: Path) -> Record:
 def _alone(seed: int, hidden: str) -> float:
     """Test accuracy of a model trained for itself without one modality, clean stages of equal steps."""
     experiment = Experiment.load(
-        QUICKSTART, [f"seed={seed}", f"data.{hidden}=null"] + ["adversarial=null"] * (hidden == "image")
+        QUICKSTART,
+        [f"seed={seed}", f"data.{hidden}=null"] + ["adversarial=null", "augment.operations=[]"] * (hidden == "image"),
     )
     data = prepare(experiment.data)
     whole = Experiment.load(QUICKSTART, [f"seed={seed}"])
     steps = sum(stage.steps for stage in whole.stages(prepare(whole.data)))
     experiment = experiment.replace(adversarial=None, train=experiment.train.replace(epochs=None, steps=steps))
-    model = train(experiment, LocalWorker(data, _augmentation(experiment, hidden), seed=seed))
+    model = train(experiment, LocalWorker(data, experiment.augment, seed=seed))
     return evaluate(model, batches(data, data.splits["test"])).accuracy
-
-
-def _augmentation(experiment: Experiment, hidden: str):  # type: ignore[no-untyped-def]
-    """Image operations say nothing about text alone."""
-    return experiment.augment.replace(operations=()) if hidden == "image" else experiment.augment
 
 
 def _robust(record: Record, name: str, quick: bool) -> float:

@@ -8,18 +8,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dsray.base import RunFailure
+from dsray.base.errors import a
 from dsray.base.noise import key_of
+from dsray.inputs import flat
 
 if TYPE_CHECKING:
     from dsray.base.protocols import Columns, Operation
+    from dsray.data.schema import Schema
+    from dsray.inputs import TensorSpec
 
 
-def augment(columns: Columns, operations: Sequence[Operation], seed: int, stage: str) -> Columns:
+def augment(columns: Columns, operations: Sequence[Operation], schema: Schema, seed: int, stage: str) -> Columns:
     """The columns after every operation in turn; a pure function of seed, stage, row and epoch, whatever the company.
 
-    Columns, types, shapes and row ids stay; missing modalities stay untouched; images stay in [0, 1].
+    Columns, types, shapes and row ids stay; missing inputs stay untouched; what is continuous stays in its range.
     An operation that breaks any of it is a RunFailure that names it.
+    schema: of the columns, which hold every tensor of its inputs as the model reads it.
     """
+    inputs = {
+        flat(name, part): (name, tensor)
+        for name in schema.inputs
+        for part, tensor in schema.inputs[name].tensors.items()
+    }
     for index, operation in enumerate(operations):
         kind = type(getattr(operation, "operation", operation)).__name__
         name = f"augment.operations.{index} ({kind})"
@@ -27,8 +37,11 @@ def augment(columns: Columns, operations: Sequence[Operation], seed: int, stage:
         changed = operation(dict(given), key_of(seed, stage, index, kind))
         _check(given, changed, name)
         columns = {
-            column: old if changed[column] is given[column] else _value(column, columns, changed[column], name)
-            for column, old in columns.items()
+            column: old if changed[column] is given[column] else changed[column] for column, old in columns.items()
+        } | {
+            column: _value(column, columns, changed[column], name, *inputs[column])
+            for column in inputs
+            if changed[column] is not given[column]
         }
     return columns
 
@@ -53,14 +66,15 @@ def _check(before: Columns, after: Columns, name: str) -> None:
             raise RunFailure(f"{name}: changed '{column}'; rows must stay what they are")
 
 
-def _value(column: str, before: Columns, new: np.ndarray, name: str) -> np.ndarray:
-    """What the operation may change: rows where the modality is present, images within [0, 1]."""
-    if column == "image":
+def _value(column: str, before: Columns, new: np.ndarray, name: str, input: str, tensor: TensorSpec) -> np.ndarray:
+    """What the operation may change: rows where the input is present, continuous values within their range."""
+    if tensor.range is not None:
         if not np.isfinite(new).all():
-            raise RunFailure(f"{name}: gave an image with values that are not finite")
-        if new.min(initial=0) < 0 or new.max(initial=1) > 1:
-            new = np.clip(new, 0, 1)
-    present = before.get(f"present.{column}")
-    if present is None or present.all():
+            raise RunFailure(f"{name}: gave {a(column)} with values that are not finite")
+        low, high = tensor.range
+        if new.min(initial=low) < low or new.max(initial=high) > high:
+            new = np.clip(new, low, high)
+    present = before[f"present.{input}"]
+    if present.all():
         return new
     return np.where(present.reshape(-1, *[1] * (new.ndim - 1)), new, before[column])

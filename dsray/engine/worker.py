@@ -61,7 +61,7 @@ class LocalWorker:
         self.data, self.seed, self.rank, self.size = data, seed, rank, size
         self.leads = rank == 0 if leads is None else leads
         self.device = torch.device(device)
-        self.operations = [operation.build() for operation in augmentation.operations]
+        self.operations = augmentation.build(data.schema)
         self.log = HistoryFile(folder / history) if folder and self.leads else None
         self.checkpoints = folder / checkpoints if folder else None
         self.on_line = on_line
@@ -70,7 +70,8 @@ class LocalWorker:
         for step in range(first, last):
             rows, epochs = draws(step)
             columns = self.data.take(rows[self.rank :: self.size], epochs[self.rank :: self.size])
-            yield to_batch(augment(columns, self.operations, self.seed, draws.stage), self.data.schema).to(self.device)
+            augmented = augment(columns, self.operations, self.data.schema, self.seed, draws.stage)
+            yield to_batch(augmented, self.data.schema).to(self.device)
 
     def report(self, metrics: dict[str, Any], state: TrainState | None = None) -> None:
         if self.log:

@@ -58,6 +58,7 @@ class Experiment(Config):
                 raise ValueError(
                     f"adversarial.stages.{i}.share: {stage.share:g} of {self.train.batch} rows is none; give more"
                 )
+        self.augment.choose({name: part.gives() for name, part in self.data.inputs.items()})
         if self.adversarial:
             self.adversarial.check_threats(ranges(self.data))
         replay = self.continual.replay(1) if self.continual else None

@@ -42,6 +42,10 @@ class ImageInput(InputConfig):
         """Pixels."""
         return self.size if isinstance(self.size, int) else self.size[1]
 
+    @classmethod
+    def gives(cls) -> type[InputSpec]:
+        return ImageSpec
+
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)

@@ -42,6 +42,11 @@ class InputConfig(Plugin):
     range: ClassVar[tuple[float, float] | None] = None
     """Of the values that an attack may move, as far as it is known before any row is read; None for ids and flags."""
 
+    @classmethod
+    def gives(cls) -> type[InputSpec]:
+        """The class of what `fit` gives, known before any row is read."""
+        raise NotImplementedError
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the source that it reads."""

@@ -40,6 +40,10 @@ class TextInput(InputConfig):
         "training rows, 256 at most",
     )
 
+    @classmethod
+    def gives(cls) -> type[InputSpec]:
+        return TextSpec
+
     @property
     def columns(self) -> tuple[str, ...]:
         return (self.column,)

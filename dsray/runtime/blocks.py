@@ -47,8 +47,8 @@ def gather(
     prepared: Prepared = ray.get(data[0])
     start = share.first + int(block["id"][0]) * share.steps
     rows, epochs = of_stage.slice(start, min(start + share.steps, share.last), share.rank, share.size)
-    built = [operation.build() for operation in operations.operations]
-    return augment(prepared.take(rows, epochs), built, seed, of_stage.stage)
+    built = operations.build(prepared.schema)
+    return augment(prepared.take(rows, epochs), built, prepared.schema, seed, of_stage.stage)
 
 
 def prepare_block(block: dict[str, Any], blocks: list[ray.ObjectRef], schema: Schema) -> pa.Table:

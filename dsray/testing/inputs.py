@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from dsray.base import RequestError
+from dsray.base.errors import a
 from dsray.inputs import Encoded, InputConfig, InputSpec, Shown
 from dsray.testing.settings import check_round_trip
 
@@ -31,6 +32,7 @@ def check_input(config: InputConfig, train: pa.Table) -> None:
         said = config.fault(column, pa.map_(pa.string(), pa.int8()))
         assert isinstance(said, str) and said, f"it says nothing against a column '{column}' of maps"
     spec = config.fit(train)
+    assert type(spec) is config.gives(), f"it learns {a(type(spec).__name__)}, and says {config.gives().__name__}"
     assert config.fit(train) == spec, "it learns something else from the same rows"
     assert (spec.columns, spec.encoded) == (config.columns, config.encoded), "what it learnt reads other columns"
     assert config.learnt(spec), "it does not know again what it learnt"

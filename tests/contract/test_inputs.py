@@ -11,7 +11,7 @@ import pytest
 from broken import broken
 
 from dsray.base import RequestError
-from dsray.inputs import Encoded, InputConfig, InputSpec, Shown, TensorSpec
+from dsray.inputs import Encoded, InputConfig, InputSpec, Shown, TensorSpec, TextSpec
 from dsray.testing import check_input, check_spec
 
 CALLS = count()
@@ -68,6 +68,10 @@ class LevelsInput(InputConfig):
     kind: str = "levels"
     column: str = "levels"
 
+    @classmethod
+    def gives(cls):
+        return LevelsSpec
+
     @property
     def columns(self):
         return (self.column,)
@@ -93,6 +97,7 @@ def test_an_input_of_another_package_keeps_its_promises():
         ({"columns": property(lambda self: ())}, "reads no column"),
         ({"fault": lambda self, column, kind: "bytes"}, r"calls the column 'levels' unreadable \(bytes\)"),
         ({"fault": lambda self, column, kind: None}, "says nothing against a column 'levels' of maps"),
+        ({"gives": classmethod(lambda cls: TextSpec)}, "it learns a LevelsSpec, and says TextSpec"),
         ({"fit": lambda self, train: LevelsSpec(length=2 + next(CALLS))}, "learns something else from the same rows"),
         ({"fit": lambda self, train: LevelsSpec(column="others")}, "what it learnt reads other columns"),
         ({"learnt": lambda self, spec: False}, "does not know again what it learnt"),

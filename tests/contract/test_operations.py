@@ -3,28 +3,62 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from broken import broken
 
 from dsray.augment import OperationConfig
+from dsray.data.schema import Schema
+from dsray.inputs import ImageSpec, TextSpec
 from dsray.testing import check_operation
 
 CALLS = count(1)
+PHOTO = ImageSpec(column="photo", channels=3, height=4, width=4)
+NOTE = TextSpec(column="note", length=5, vocabulary=9, tokenizer="")
 
 
 class NegativeConfig(OperationConfig):
     """Right: white is black."""
 
+    reads: ClassVar = ImageSpec
+
     kind: str = "negative"
 
-    def build(self):
-        return lambda columns, key: columns | {"image": 1 - columns["image"]}
+    def make(self, tensors):
+        (name,) = tensors
+        return lambda columns, key: columns | {name: 1 - columns[name]}
+
+
+class DrawnAgainConfig(OperationConfig):
+    """Right: other tokens."""
+
+    kind: str = "drawn_again"
+
+    def make(self, tensors):
+        changed = {name: tensor.ids for name, tensor in tensors.items() if tensor.ids}
+        return lambda columns, key: columns | {name: (columns[name] + 1) % ids for name, ids in changed.items()}
 
 
 def test_an_operation_of_another_package_keeps_its_promises():
     check_operation(NegativeConfig())
+    check_operation(NegativeConfig(input="image", chance=0.5))
+
+
+def test_an_operation_on_whole_rows_is_told_every_input():
+    inputs = {"photo": PHOTO, "note": NOTE, "reply": NOTE}
+    check_operation(DrawnAgainConfig(), Schema(inputs=inputs, label="y", classes=("a", "b")))
+    told = []
+
+    class Told(DrawnAgainConfig):
+        def make(self, tensors):
+            told.append(list(tensors))
+            return super().make(tensors)
+
+    check_operation(Told(input="reply"), Schema(inputs=inputs, label="y", classes=("a", "b")))
+    check_operation(Told(), Schema(inputs=inputs, label="y", classes=("a", "b")))
+    assert told == [["reply"]] * 3 + [["photo", "note", "reply"]] * 3
 
 
 def writing(columns, key):
@@ -54,4 +88,4 @@ def giving(name, value):
 )
 def test_a_broken_operation_is_found_out(operation, promise):
     with pytest.raises(AssertionError, match=promise):
-        check_operation(broken(NegativeConfig, build=lambda self: operation))
+        check_operation(broken(NegativeConfig, make=lambda self, tensors: operation))

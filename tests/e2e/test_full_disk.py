@@ -24,7 +24,7 @@ class FullConfig(OperationConfig):
 
     kind: Literal["full:FullConfig"] = "full:FullConfig"
 
-    def make(self):
+    def make(self, tensors):
         if Path(__file__).with_name("full").exists() and b"RayTrainWorker" in Path("/proc/self/cmdline").read_bytes():
             resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
         return lambda columns, key: columns

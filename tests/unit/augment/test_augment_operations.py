@@ -1,5 +1,6 @@
 """One table of promises for every built-in operation, and what each does."""
 
+import hashlib
 import time
 from typing import get_args
 
@@ -7,6 +8,9 @@ import numpy as np
 import pytest
 
 from dsray.augment import AnyOperation, AugmentConfig, GaussianNoiseConfig, OperationConfig, ShiftConfig, augment
+from dsray.base import RequestError
+from dsray.data.schema import Schema
+from dsray.inputs import ImageSpec, TextSpec
 
 MEMBERS = get_args(AnyOperation)[1].members
 CASES = [config(**extra) for config in MEMBERS.values() for extra in ({}, {"chance": 0.5})]
@@ -27,8 +31,17 @@ def columns_of(rows: int, *, shape: tuple[int, ...] = (1, 8, 8), epoch: int = 0,
     }
 
 
-def run(config: OperationConfig, columns: dict, seed: int = 3, stage: str = "clean") -> dict:
-    return augment(columns, [config.build()], seed, stage)
+def schema_of(columns: dict) -> Schema:
+    """The schema of `columns_of`."""
+    channels, height, width = columns["image"].shape[1:]
+    image = ImageSpec(column="image", channels=channels, height=height, width=width)
+    text = TextSpec(column="text", length=6, vocabulary=50, tokenizer="")
+    return Schema(inputs={"image": image, "text": text}, label="y", classes=("a", "b"))
+
+
+def run(config: OperationConfig, columns: dict, seed: int = 3, stage: str = "clean", times: int = 1) -> dict:
+    schema = schema_of(columns)
+    return augment(columns, AugmentConfig(operations=(config,) * times).build(schema), schema, seed, stage)
 
 
 @each
@@ -74,9 +87,9 @@ def test_each_epoch_each_seed_and_each_stage_draw_anew(config):
 @each
 def test_two_of_a_kind_draw_apart(config):
     columns = columns_of(200)
-    once = augment(columns, [config.build()], 0, "clean")["image"]
-    second = augment({**columns, "image": once}, [config.build()], 0, "clean")["image"]
-    assert not np.array_equal(augment(columns, [config.build()] * 2, 0, "clean")["image"], second)
+    once = run(config, columns)["image"]
+    second = run(config, {**columns, "image": once})["image"]
+    assert not np.array_equal(run(config, columns, times=2)["image"], second)
 
 
 @each
@@ -87,12 +100,59 @@ def test_hidden_images_stay_as_they_are(config):
     assert not np.array_equal(after["image"][20:], before["image"][20:])
 
 
+PHOTO = ImageSpec(column="photo", channels=1, height=8, width=8)
+NOTE = TextSpec(column="note", length=6, vocabulary=50, tokenizer="")
+
+
+def labelled(**inputs) -> Schema:
+    return Schema(inputs=inputs, label="y", classes=("a", "b"))
+
+
 @each
-def test_without_the_modality_nothing_happens(config):
-    text_only = {name: values for name, values in columns_of(5).items() if "image" not in name}
-    after = run(config, text_only)
-    assert after.keys() == text_only.keys()
-    assert all(np.array_equal(after[name], text_only[name]) for name in after)
+def test_of_two_images_only_the_named_one_is_changed(config):
+    schema, one = labelled(front=PHOTO, back=PHOTO), columns_of(50, hidden=20)
+    columns = {name: one[name] for name in ("target", "row", "epoch")}
+    columns |= {"front": one["image"], "back": 1 - one["image"], "present.front": one["present.text"]}
+    columns["present.back"] = one["present.image"]
+    config = config.replace(input="back")
+    after = augment(columns, AugmentConfig(operations=(config,)).build(schema), schema, 3, "clean")
+    assert np.array_equal(after["front"], columns["front"])
+    assert np.array_equal(after["back"][:20], columns["back"][:20])
+    changed = run(config.replace(input=None), {**one, "image": columns["back"]})["image"]
+    assert np.array_equal(after["back"], changed)  # the draws belong to row and place in the list, not to the name
+    assert not np.array_equal(changed[20:], columns["back"][20:])
+
+
+SCHEMAS = {
+    "none": (labelled(note=NOTE), None),
+    "none of the name": (labelled(photo=PHOTO), "foto"),
+    "another kind": (labelled(photo=PHOTO, note=NOTE), "note"),
+    "several": (labelled(photo=PHOTO, note=NOTE, scan=PHOTO), None),
+}
+SENTENCES = {
+    "none": "shift changes an input of kind image, and data has only note; add one, or leave the operation out",
+    "none of the name": "'foto' is no input; did you mean 'photo'?",
+    "another kind": "shift cannot change 'note'; valid: photo",
+    "several": "is needed, since photo and scan both fit; name one of them",
+}
+
+
+@pytest.mark.parametrize("case", SCHEMAS)
+def test_an_operation_without_an_input_of_its_own_is_refused(case):
+    schema, name = SCHEMAS[case]
+    config = AugmentConfig(operations=(ShiftConfig(input=name),))
+    with pytest.raises(RequestError) as caught:
+        config.build(schema)
+    assert str(caught.value) == f"augment.operations.0.input: {SENTENCES[case]}"
+
+
+def test_the_draws_are_those_of_the_first_version():
+    """To the bit: what an experiment file of then is trained on must not change."""
+    columns = columns_of(4)
+    config = AugmentConfig(operations=(GaussianNoiseConfig(), ShiftConfig(chance=0.5)))
+    schema = schema_of(columns)
+    after = augment(columns, config.build(schema), schema, 5, "pgd")["image"]
+    assert hashlib.blake2b(after.tobytes(), digest_size=8).hexdigest() == "4be21d87cc746036"
 
 
 @each
@@ -103,11 +163,13 @@ def test_any_shape_and_no_rows_at_all(config):
 
 @each
 def test_a_hundred_thousand_small_images_a_second(config):
-    columns, operation = columns_of(4096), [config.build()]
+    columns = columns_of(4096)
+    schema = schema_of(columns)
+    operation = AugmentConfig(operations=(config,)).build(schema)
     times = []
     for _ in range(5):
         start = time.thread_time()
-        augment(columns, operation, 0, "clean")
+        augment(columns, operation, schema, 0, "clean")
         times.append(time.thread_time() - start)
     assert 4096 / min(times) >= 100_000
 
@@ -153,6 +215,6 @@ def test_chance_is_the_share_of_rows_changed():
 
 def test_operations_are_chosen_by_kind():
     config = AugmentConfig.model_validate({"operations": ["shift", {"kind": "gaussian_noise", "sigma": 0.2}]})
-    assert [type(o.build()).__name__ for o in config.operations] == ["Shift", "GaussianNoise"]
+    assert [type(o).__name__ for o in config.build(labelled(photo=PHOTO))] == ["Shift", "GaussianNoise"]
     assert AugmentConfig.model_validate(config.model_dump(mode="json")) == config
     assert AugmentConfig().operations == ()

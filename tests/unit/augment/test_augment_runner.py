@@ -6,6 +6,11 @@ from pydantic import ValidationError
 
 from dsray.augment import AugmentConfig, augment
 from dsray.base import RunFailure, explain
+from dsray.data.schema import Schema
+from dsray.inputs import ImageSpec, InputSpec, TensorSpec
+
+IMAGE = ImageSpec(column="image", channels=1, height=2, width=2)
+SCHEMA = Schema(inputs={"image": IMAGE}, label="y", classes=("a", "b"))
 
 
 def columns_of(rows: int = 6) -> dict:
@@ -29,12 +34,41 @@ class Brightness:
 
 
 def test_images_are_clipped_to_the_unit_range():
-    assert (augment(columns_of(), [Brightness(3)], 0, "clean")["image"] == 1).all()
-    assert (augment(columns_of(), [Brightness(-3)], 0, "clean")["image"] == 0).all()
+    assert (augment(columns_of(), [Brightness(3)], SCHEMA, 0, "clean")["image"] == 1).all()
+    assert (augment(columns_of(), [Brightness(-3)], SCHEMA, 0, "clean")["image"] == 0).all()
+
+
+class Sound(InputSpec):
+    """Two tensors: samples in [-1, 1], and ids."""
+
+    kind: str = "sound"
+
+    @property
+    def tensors(self):
+        return {"left": TensorSpec((2,), range=(-1.0, 1.0)), "speaker": TensorSpec((), "int64", ids=9)}
+
+
+def test_each_tensor_is_kept_in_its_own_range_and_where_its_input_is():
+    schema = SCHEMA.model_copy(update={"inputs": {"image": IMAGE, "talk": Sound()}})
+    columns = columns_of() | {
+        "talk/left": np.zeros((6, 2), np.float32),
+        "talk/speaker": np.zeros(6, np.int64),
+        "present.talk": np.arange(6) > 1,
+    }
+    after = augment(
+        columns,
+        [lambda c, k: {**c, "talk/left": c["talk/left"] - 3, "talk/speaker": c["talk/speaker"] + 30}],
+        schema,
+        0,
+        "clean",
+    )
+    assert after["talk/left"].tolist() == [[0, 0]] * 2 + [[-1, -1]] * 4
+    assert after["talk/speaker"].tolist() == [0, 0, 30, 30, 30, 30]
+    assert np.array_equal(after["image"], columns["image"])
 
 
 def test_operations_run_in_order():
-    columns = augment(columns_of(), [Brightness(3), Brightness(-0.25)], 0, "clean")
+    columns = augment(columns_of(), [Brightness(3), Brightness(-0.25)], SCHEMA, 0, "clean")
     assert (columns["image"] == 0.75).all()
 
 
@@ -54,7 +88,7 @@ def test_operations_run_in_order():
 )
 def test_broken_promises_name_the_operation(operation, words):
     with pytest.raises(RunFailure, match=words) as caught:
-        augment(columns_of(), [Brightness(0), operation], 0, "clean")
+        augment(columns_of(), [Brightness(0), operation], SCHEMA, 0, "clean")
     assert str(caught.value).startswith(f"augment.operations.1 ({type(operation).__name__}): ")
 
 
@@ -64,7 +98,7 @@ def test_writing_into_the_columns_is_not_possible():
         return columns
 
     with pytest.raises(ValueError, match="read-only"):
-        augment(columns_of(), [writes], 0, "clean")
+        augment(columns_of(), [writes], SCHEMA, 0, "clean")
 
 
 @pytest.mark.parametrize(

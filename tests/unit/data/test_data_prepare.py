@@ -270,8 +270,8 @@ def test_two_writers_at_once_leave_one_whole_folder(small, tmp_path):
 def test_nothing_of_the_pipeline_needs_torch():
     code = (
         "import sys; from pathlib import Path; from dsray.data import *; from dsray.augment import *\n"
-        "p = prepare(DataConfig()); ops = [o.build() for o in AugmentConfig(operations=['shift']).operations]\n"
-        "augment(p.take(p.splits['test'][:3]), ops, 0, 'clean'); print('torch' in sys.modules, 'sklearn' in sys.modules)"
+        "p = prepare(DataConfig()); ops = AugmentConfig(operations=['shift']).build(p.schema)\n"
+        "augment(p.take(p.splits['test'][:3]), ops, p.schema, 0, 'clean'); print('torch' in sys.modules, 'sklearn' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.cwd())
     assert (done.stdout.strip(), done.stderr) == ("False False", "")

@@ -32,6 +32,14 @@ CASES = {
         {**SMALL, "augment": {"operations": [{"kind": "gausian_noise"}]}},
         r"did you mean 'gaussian_noise'\?",
     ),
+    "an operation on nothing": (
+        {"data": {"source": "digits", "image": None}, "model": {}, "augment": {"operations": ["shift"]}},
+        r"augment.operations.0.input: shift changes an input of kind image, and data has only text; add one",
+    ),
+    "an operation on an unknown input": (
+        {**SMALL, "augment": {"operations": ["shift", {"kind": "shift", "input": "imag"}]}},
+        r"augment.operations.1.input: 'imag' is no input; did you mean 'image'\?",
+    ),
     "wrong type": ({**SMALL, "train": {"batch": "many"}}, r"train.batch: .*valid integer.*'many'"),
     "text only": (
         {"data": {"source": "digits", "image": None}, "model": {}, "adversarial": {"stages": [{"epsilon": 0.1}]}},
