@@ -33,7 +33,7 @@ def test_every_row_is_attacked_to_full_strength(digits, section, epsilon, rows, 
 
 
 def test_without_images_there_is_nothing_to_attack(digits):
-    text = digits.schema.model_copy(update={"image": None})
+    text = digits.schema.model_copy(update={"inputs": {"text": digits.schema.inputs["text"]}})
     experiment = Experiment.parse({"data": {"source": "digits"}, "model": {}})
     only = type(digits)(**{**digits.__dict__, "schema": text})
     assert _adversarial("validation", experiment, only, RoutedConfig().build(text), ThisProcess()) is None
