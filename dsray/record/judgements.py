@@ -11,7 +11,7 @@ from dsray.record.words import count
 
 FIGURES = ("robust_accuracy", "robust_accuracy_undefended")
 _WITHOUT = "robust_rows_without_"
-_KEPT = (
+KEPT = (
     *FIGURES,
     "robust_accuracy_known",
     "robust_rows_unknown",
@@ -37,13 +37,13 @@ def kept(names: Iterable[str]) -> list[str]:
 
 
 def _rank(name: str) -> int:
-    whole = name if name in _KEPT or not name.startswith(_WITHOUT) else _WITHOUT
-    return _KEPT.index(whole) if whole in _KEPT else -1
+    whole = name if name in KEPT or not name.startswith(_WITHOUT) else _WITHOUT
+    return KEPT.index(whole) if whole in KEPT else -1
 
 
 def moved_input(judgement: Mapping[str, Any]) -> str | None:
     """The name of the input that was attacked; records of earlier versions tell it by the name of a figure."""
-    told = (name.removeprefix(_WITHOUT) for name in judgement if name.startswith(_WITHOUT) and name not in _KEPT)
+    told = (name.removeprefix(_WITHOUT) for name in judgement if name.startswith(_WITHOUT) and name not in KEPT)
     return judgement.get("input") or next(told, None)
 
 
