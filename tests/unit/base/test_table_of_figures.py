@@ -7,7 +7,7 @@ import torch
 from constructed import METRICS, TIMINGS
 
 from dsray.base.figures import WATCHED, figure, listed
-from dsray.engine import Evaluation
+from dsray.engine.evaluate import Evaluation, Routes
 from dsray.record.judgements import KEPT
 from dsray.record.words import headed, hidden, spoken
 from dsray.report.comparison import Cell, written
@@ -28,7 +28,7 @@ def test_what_a_record_holds_is_in_the_table(name: str):
 
 def test_what_an_evaluation_finds_is_in_the_table():
     none = torch.zeros(2, dtype=torch.int64)
-    found = Evaluation(torch.eye(2), none, none, none, torch.zeros(1, 0), 1)
+    found = Evaluation(torch.eye(2), none, none, Routes(none, torch.zeros(1, 0), 1))
     assert [name for name in found.metrics() if listed(f"test_{name}") is None] == []
 
 
@@ -75,6 +75,6 @@ def test_labels():
     names = ["test_accuracy", "robust_accuracy", "int8_accuracy", "size_ratio", "skip_rate", "seconds_total"]
     headings = ["Accuracy", "Robust accuracy", "int8 accuracy", "int8 size", "Blocks skipped", "Time"]
     assert [headed(name) for name in names] == headings
-    assert hidden("test_accuracy_without_text", {"data": {"source": "digits"}}) == "with the question hidden"
+    assert hidden("test_accuracy_without_text", {"data": {"inputs": {"text": "question"}}}) == "with the question hidden"
     assert hidden("test_accuracy_without_text", {}) == "with the text hidden"
     assert hidden("test_accuracy", {}) is None
