@@ -78,7 +78,10 @@ def init(kind: Annotated[str, typer.Argument(help="vision, text or multimodal")]
 @app.command()
 def predict(
     run: Run,
-    file: Annotated[Path, typer.Argument(help="Parquet or CSV file, image or folder of images", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Parquet or CSV file, PNG or JPEG, or a folder of them", show_default=False),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(help=".csv, .parquet or .jsonl file to write instead of printing", show_default=False),

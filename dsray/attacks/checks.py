@@ -28,15 +28,15 @@ def check_values(batch: Batch, threat: Threat, field: str | None = None) -> None
         raise RequestError(f"{name}: must lie in {limits}; got {least:g} to {most:g}{hint}")
 
 
-def check_labels(labels: Tensor, images: Tensor) -> None:
-    """There is a whole number, 0 or more, for each image."""
-    if labels.ndim != 1 or len(labels) != len(images):
+def check_labels(labels: Tensor, values: Tensor, noun: str) -> None:
+    """There is a whole number, 0 or more, for each value. noun: what to call one."""
+    if labels.ndim != 1 or len(labels) != len(values):
         shape = len(labels) if labels.ndim == 1 else f"shape {tuple(labels.shape)}"
-        raise RequestError(f"labels: one for each image; got {shape} for {len(images)} images")
+        raise RequestError(f"labels: one for each {noun}; got {shape} for {len(values)} {noun}s")
     if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise RequestError(f"labels: must be whole numbers; got {labels.dtype}; give the class of each image as int64")
+        raise RequestError(f"labels: must be whole numbers; got {labels.dtype}; give the class of each {noun} as int64")
     if len(labels) and int(labels.min()) < 0:
-        raise RequestError(f"labels: must be known for every image, 0 or more; got {int(labels.min())}")
+        raise RequestError(f"labels: must be known for every {noun}, 0 or more; got {int(labels.min())}")
 
 
 def check_logits(logits: Tensor, target: Tensor) -> None:
@@ -82,6 +82,6 @@ def check_judged(found: Judgement) -> Judgement:
     if found.blind_alone:
         raise RequestError(
             f"attack: the gradient of all {int(found.climbed.sum())} rows that {', '.join(found.survived)} climbed is zero "
-            "in every pixel, so that nothing was judged; use kind 'random_search', which needs none"
+            f"in every {found.element}, so that nothing was judged; use kind 'random_search', which needs none"
         )
     return found

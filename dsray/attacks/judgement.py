@@ -16,16 +16,18 @@ _REASONS = ("unknown", "unmoved", "climbed", "blind", "searched")
 class Judgement:
     """The judgement of n rows.
 
-    input: what was moved. rows: (n,) row ids. clean_correct: (n,) bool, right without an attack. survived: attack -> (n,) bool, right
-    before and under it; an attack runs only on rows that still stand. adversarial: the worst case found of each row
-    (the clean row where nothing worked), None unless asked for.
+    input: what was moved. element: what one of its values is called: `pixel`. rows: (n,) row ids. clean_correct: (n,)
+    bool, right without an attack. survived: attack -> (n,) bool, right before and under it; an attack runs only on rows
+    that still stand. adversarial: the worst case found of each row (the clean row where nothing worked), None unless
+    asked for.
 
     Why a row may stand without meaning much, each (n,) bool: unknown, of a class that the model does not know, which is
     wrong whatever happens; unmoved, without the input, right or wrong as it stands; climbed, a gradient was asked of it;
-    blind, and each of these gradients was zero in every pixel; searched, an attack that needs no gradient ran on it.
+    blind, and each of these gradients was zero in every element; searched, an attack that needs no gradient ran on it.
     """
 
     input: str
+    element: str
     epsilon: float
     rows: np.ndarray
     clean_correct: np.ndarray
@@ -76,6 +78,7 @@ class Judgement:
         kept = [part.adversarial for part in parts if part.adversarial is not None]
         return cls(
             input=first.input,
+            element=first.element,
             epsilon=first.epsilon,
             rows=np.concatenate([part.rows for part in parts]),
             clean_correct=np.concatenate([part.clean_correct for part in parts]),

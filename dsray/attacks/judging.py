@@ -21,7 +21,7 @@ from dsray.attacks.untouched import buffers_kept
 from dsray.attacks.watched import Watched
 from dsray.base import RequestError
 from dsray.base.batch import Batch
-from dsray.base.protocols import Classifier, as_classifier
+from dsray.base.protocols import Classifier, as_classifier, first_input
 
 DEFAULT_ATTACKS: tuple[AttackConfig, ...] = (PgdConfig(steps=20), RandomSearchConfig())
 
@@ -90,11 +90,11 @@ def robust_accuracy(
     without a gradient, which `judge_batches` counts.
     """
     config = config_of(threat)
-    name = config.input or _only_input(model)
+    name = config.input or first_input(model)
     meant = config.on({name: {"": Numbers(tuple(images.shape[1:]))}})
     if meant.check_radius(epsilon) == 0:
         raise RequestError("epsilon: must be more than 0, e.g. 8/255 = 0.0314; at 0 it is the clean accuracy")
-    check_labels(labels, images)
+    check_labels(labels, images, "image")
     rows = torch.arange(len(labels), device=labels.device)
     whole = Batch({name: images}, labels.long(), rows, torch.zeros_like(rows))
     parts = [whole.select(rows[i : i + batch_size]) for i in range(0, len(labels), batch_size)]
@@ -103,7 +103,7 @@ def robust_accuracy(
     found = judge_batches(model, parts, ensemble, epsilon, seed, threat=meant)
     if blind := int(found.blind.sum()):
         warnings.warn(
-            f"{blind} of {int(found.climbed.sum())} rows that attacks climbed had no gradient (zero in every pixel): the "
+            f"{blind} of {int(found.climbed.sum())} rows that attacks climbed had no gradient (zero in every {found.element}): the "
             "robust accuracy is too high unless attacks that need none would have found what there is",
             stacklevel=2,
         )
@@ -136,12 +136,6 @@ def judge_batch(
         return _judge(classify, batch, attacks, threat, epsilon, seed, keep_adversarial)
 
 
-def _only_input(model: nn.Module | Classifier) -> str:
-    """The input that a routed model of one encoder reads; any name will do for other modules, which read one tensor."""
-    encoders = getattr(model, "encoders", None)
-    return next(iter(encoders)) if isinstance(encoders, nn.ModuleDict) and len(encoders) == 1 else "input"
-
-
 @torch.no_grad()
 def _judge(
     classify: Classifier,
@@ -172,6 +166,7 @@ def _judge(
         survived[config.name] = standing.cpu().numpy().copy()
     return Judgement(
         input=threat.input,
+        element=threat.element,
         epsilon=epsilon,
         rows=batch.rows.cpu().numpy(),
         clean_correct=clean_correct.cpu().numpy(),

@@ -31,7 +31,7 @@ class Watched:
         return torch.isin(rows, torch.cat([rows[:0], *self._asked]))
 
     def gave(self, rows: Tensor) -> Tensor:
-        """Which of these row ids gave a gradient that is not zero in every pixel, at least once: (rows,) bool."""
+        """Which of these row ids gave a gradient that is not zero in every element, at least once: (rows,) bool."""
         return torch.isin(rows, torch.cat([rows[:0], *(ids[there] for ids, there in self._gave)]))
 
     def _note(self, rows: Tensor, gradient: Tensor) -> None:

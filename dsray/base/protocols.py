@@ -67,3 +67,9 @@ def as_classifier(model: nn.Module | Classifier, tensors: Sequence[str] | None =
     if isinstance(model, nn.Module):
         return lambda batch: model(*(batch.inputs[name] for name in tensors or batch.inputs))
     return model
+
+
+def first_input(model: nn.Module | Classifier) -> str:
+    """What a bare tensor is taken for: the first input of a routed model; for another module any name will do."""
+    encoders = getattr(model, "encoders", None)
+    return next(iter(encoders), "input") if isinstance(encoders, nn.ModuleDict) else "input"

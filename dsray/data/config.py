@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from dsray.base import Config, one_of
-from dsray.base.errors import relocated
+from dsray.base.errors import a, relocated
 from dsray.base.kinds import MEMBER, UNNAMED
 from dsray.data.digits import DigitsConfig
 from dsray.data.parquet import ParquetConfig
@@ -31,6 +31,9 @@ AnySource = Annotated[SourceConfig, one_of(DigitsConfig, ParquetConfig)]
 
 RESERVED = {"row", "epoch", "target", "label", "logits", "blocks_run"}
 """What else stands beside inputs in columns, counts and exported graphs."""
+_COLUMNS = ", ".join(f"{a(kind)} column" for kind in INPUTS.members) + {1: "", 2: " or both"}.get(
+    len(INPUTS.members), " or several"
+)
 
 
 class DataConfig(Config):
@@ -125,7 +128,7 @@ class DataConfig(Config):
     @model_validator(mode="after")
     def _inputs_and_label_fit(self) -> DataConfig:
         if not self.inputs:
-            raise ValueError("needs at least one input: an image column, a text column or both")
+            raise ValueError(f"needs at least one input: {_COLUMNS}")
         if self.label in [column for part in self.inputs.values() for column in part.columns]:
             raise ValueError(f"column '{self.label}' is the label and an input; the model would read its answer")
         for name, part in self.inputs.items():

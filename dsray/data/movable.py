@@ -21,10 +21,9 @@ def ranges(config: DataConfig) -> dict[str, Range | None]:
     return {name: part.range for name, part in config.inputs.items()}
 
 
-def _nothing() -> str:
-    kinds = [kind for kind, member in INPUTS.members.items() if cast(type[InputConfig], member).range]
-    return f"attacks perturb {' and '.join(f'{kind}s' for kind in kinds)}; data.{' or data.'.join(kinds)} is missing"
-
-
-NOTHING = _nothing()
+KINDS = tuple(kind for kind, member in INPUTS.members.items() if cast(type[InputConfig], member).range)
+"""The kinds of input that attacks move."""
+ONE, MANY = " or ".join(KINDS), " or ".join(f"{kind}s" for kind in KINDS)
+"""These in words, where no single input is meant: `image`, `images`."""
+NOTHING = f"attacks perturb {' and '.join(f'{kind}s' for kind in KINDS)}; data.{' or data.'.join(KINDS)} is missing"
 """What is wrong with an experiment that attacks where no input is continuous."""

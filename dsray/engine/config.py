@@ -20,7 +20,7 @@ from dsray.attacks import (
 )
 from dsray.base import Config
 from dsray.base.schedules import AnySchedule
-from dsray.data.movable import NOTHING, Range
+from dsray.data.movable import NOTHING, ONE, Range
 from dsray.engine.executions import Precision
 from dsray.engine.length import Length
 from dsray.engine.policies import AnyPolicy
@@ -81,8 +81,8 @@ class AdversarialStage(Length):
             raise ValueError(f"loss: '{self.loss.kind}' reads no adversarial rows; use madry or trades")
         if isinstance(self.loss, TradesConfig) and self.attack.starts_clean:
             raise ValueError(
-                f"attack: {self.attack.name} starts at the clean image, where the divergence that trades climbs has no "
-                "gradient; use pgd with random_start, or loss madry"
+                f"attack: {self.attack.name} starts at the clean {self.threat.input or ONE}, where the divergence that trades "
+                "climbs has no gradient; use pgd with random_start, or loss madry"
             )
         return self
 

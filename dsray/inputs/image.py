@@ -85,7 +85,7 @@ class ImageSpec(InputSpec):
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
-        return {"": TensorSpec((self.channels, self.height, self.width), range=(0.0, 1.0))}
+        return {"": TensorSpec((self.channels, self.height, self.width), range=(0.0, 1.0), element="pixel")}
 
     def fault(self, column: str, kind: pa.DataType) -> str | None:
         return None if holds_bytes(kind) else "PNG or JPEG bytes"

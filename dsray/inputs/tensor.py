@@ -11,13 +11,14 @@ class TensorSpec:
 
     shape: of a row. dtype: of numpy, as the model reads it. range: lowest and highest value where the values are
     continuous, so that an attack may move them inside it; None for ids, counts and flags. ids: how many ids there are,
-    from 0, where the values are such.
+    from 0, where the values are such. element: what one of the values is called in sentences.
     """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     range: tuple[float, float] | None = None
     ids: int | None = None
+    element: str = "value"
 
     @property
     def continuous(self) -> bool:

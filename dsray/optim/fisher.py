@@ -16,7 +16,7 @@ from dsray.base import RequestError
 from dsray.base.batch import Batch
 from dsray.base.modes import evaluating
 from dsray.base.noise import key_of, uniform_torch
-from dsray.base.protocols import as_classifier
+from dsray.base.protocols import as_classifier, first_input
 from dsray.base.routed import Routed
 
 FisherKind = Literal["true", "empirical"]
@@ -44,7 +44,7 @@ def diagonal_fisher(
     rows, reached = 0, False
     with evaluating(model), torch.enable_grad():
         for batch in batches:
-            batch = batch if isinstance(batch, Batch) else _as_batch(*batch, first=rows)
+            batch = batch if isinstance(batch, Batch) else _as_batch(*batch, name=first_input(model), first=rows)
             for i in range(len(batch)):
                 row = batch.select(slice(i, i + 1))  # type: ignore[arg-type]
                 exits = answers(row)
@@ -82,9 +82,9 @@ def _answers(model: nn.Module) -> Callable[[Batch], tuple[Tensor, ...]]:
     return lambda batch: (classify(batch),)
 
 
-def _as_batch(images: Tensor, labels: Tensor, *, first: int) -> Batch:
+def _as_batch(values: Tensor, labels: Tensor, *, name: str, first: int) -> Batch:
     ids = torch.arange(first, first + len(labels), device=labels.device)
-    return Batch({"image": images}, labels, ids, torch.zeros_like(ids))
+    return Batch({name: values}, labels, ids, torch.zeros_like(ids))
 
 
 def _draw(log_p: Tensor, row: Batch, seed: int) -> Tensor:

@@ -15,7 +15,7 @@ from dsray.optim.patterns import Pattern, first_match
 class LayerRate(Config):
     """A factor on the learning rate of the parameters that a pattern names."""
 
-    pattern: Pattern = Field(description="glob over parameter names, e.g. encoders.image or trunk.blocks.0.*")
+    pattern: Pattern = Field(description="glob over parameter names, e.g. head or trunk.blocks.0.*")
     scale: float = Field(ge=0, le=100, description="factor on the learning rate")
 
 

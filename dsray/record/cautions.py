@@ -9,6 +9,8 @@ from dsray.record.judgements import moved_input, own_judgement
 from dsray.record.record import Record
 from dsray.record.words import count, listed, percent
 
+_EARLIER = "pixel"
+"""What was moved in records that do not say what one value of the input is called."""
 Caution = tuple[str, str]
 """What it is about (rows, answers, attack) and a sentence without its capital and its full stop."""
 
@@ -65,7 +67,7 @@ def of_judgement(judgement: Mapping[str, Any]) -> Iterator[str]:
         if blind := rows(f"without_gradient{model}"):
             yield (
                 f"{whose}{blind:,} of {count(rows(f'climbed{model}'), 'row')} that attacks climbed had no gradient "
-                "(zero in every pixel): only attacks that need none say something of them"
+                f"(zero in every {judgement.get('element', _EARLIER)}): only attacks that need none say something of them"
             )
 
 

@@ -52,7 +52,7 @@ def keep_judgement(record: Record, report: Mapping[str, Any], own: bool) -> bool
 
     own: they are known to be; the figures of that judgement are those of `metrics.json`.
     """
-    found = {name: report[name] for name in (*_TERMS, *kept(report)) if name in report}
+    found = {name: report[name] for name in (*_TERMS, "element", *kept(report)) if name in report}
     own = own or terms(own_judgement(record)) == terms(found)
     others = [j for j in judgements(record) if terms(j) != terms(found) and not (own and j["own"])]
     record.write_json(_FILE, [*others, {**found, "own": own}])

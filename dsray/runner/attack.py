@@ -38,7 +38,7 @@ def attack_step(
     the judgement itself, which are its own figures; each point says its `rows`.
     robust_accuracy is of all rows; `robust_rows_unknown` of them are of a class that the training rows do not have and
     wrong, robust_accuracy_known is of the others; `robust_rows_without_INPUT` nothing can move;
-    `robust_rows_without_gradient` of the `robust_rows_climbed` had a gradient of zero in every pixel under every attack
+    `robust_rows_without_gradient` of the `robust_rows_climbed` had a gradient of zero in every element under every attack
     that climbs one.
     own: the judgement is the one that the record's experiment names; only its figures go to `metrics.json`.
     """
@@ -60,6 +60,7 @@ def attack_step(
     report = {
         "threat": judge.threat.kind,
         "input": threat.input,
+        "element": threat.element,
         "units": judge.threat.units,
         "epsilon": judge.epsilon,
         "rows": len(found.rows),

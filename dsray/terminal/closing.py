@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dsray.base.figures import figure
+from dsray.data.movable import MANY
 from dsray.record.cautions import cautions, is_uneven, one_answer, rows_of_test
 from dsray.record.int8 import int8_figures, lines
 from dsray.record.judgements import in_words, own_judgement
@@ -142,7 +143,7 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
     for rows, said in lines(report):
         yield f"int8, {rows}", said
     if report and "adversarial_int8" not in report:
-        yield "int8", "no images to attack"
+        yield "int8", f"no {MANY} to attack"
     if "seconds_to_first_step" in timings:
         name = "seconds_to_first_step"
         yield figure(name).label, f"after {spoken(name, timings[name])}"

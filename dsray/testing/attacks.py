@@ -10,7 +10,7 @@ from dsray.attacks.threats.given import threat_to
 from dsray.base.batch import Batch
 from dsray.base.protocols import Classifier, RowLoss
 from dsray.testing.settings import check_round_trip
-from dsray.testing.subjects import images, network, same, trace
+from dsray.testing.subjects import attacked, network, same, trace
 
 RADII: dict[ThreatConfig, float] = {LinfConfig(): 0.1, L2Config(): 0.6}
 """The threats that every attack is run under."""
@@ -24,11 +24,11 @@ def check_attack(config: AttackConfig) -> None:
     """
     check_round_trip(config)
     for threat, epsilon in RADII.items():
-        _check_under(config, threat_to(images(1), threat), epsilon)
+        _check_under(config, threat_to(attacked(1), threat), epsilon)
 
 
 def _check_under(config: AttackConfig, threat: Threat, epsilon: float) -> None:
-    model, batch, proposed = network(), images(24), []
+    model, batch, proposed = network(), attacked(24), []
 
     def attack(
         model: Classifier,
@@ -46,8 +46,8 @@ def _check_under(config: AttackConfig, threat: Threat, epsilon: float) -> None:
     built, before = config.build(), trace(model)
     first = threat.read(perturb(attack, model, batch, epsilon, threat=threat, seed=3))
     assert same(before, trace(model)), "the attack changed the model: parameters, buffers, gradients, flags or mode"
-    assert set(proposed[0].inputs) == set(batch.inputs), "the attack dropped or added a modality"
-    clean = threat.read(images(24))
+    assert set(proposed[0].inputs) == set(batch.inputs), "the attack dropped or added an input"
+    clean = threat.read(attacked(24))
     assert torch.equal(threat.read(batch), clean), "the attack wrote into its input"
     for name in ("target", "rows", "epochs"):
         assert torch.equal(getattr(proposed[0], name), getattr(batch, name)), f"the attack changed '{name}'"

@@ -169,7 +169,7 @@ def _check_shown(spec: InputSpec, values: Values, raw: Mapping[str, Any]) -> Non
     for shown in pages:
         if shown is not None:
             assert shown.media in ("image/png", "text/plain"), f"a page cannot show {shown.media}"
-            assert isinstance(shown.content, str), "what a page shows is no text"
+            assert isinstance(shown.content, str), "what a page shows is no string"
 
 
 def _check_told(spec: InputSpec, encoded: Encoded) -> None:

@@ -10,7 +10,7 @@ from dsray.base.routed import Routed
 from dsray.models import ModelConfig
 from dsray.testing.exported import check_exported, check_kept
 from dsray.testing.settings import check_round_trip
-from dsray.testing.subjects import batch_of, prepared, same, trace
+from dsray.testing.subjects import NAME, batch_of, prepared, same, trace
 
 ROWS = 24
 
@@ -47,9 +47,9 @@ def check_model(config: ModelConfig) -> None:
 
 
 def _check_climbed(model: Routed, batch: Batch) -> None:
-    image = batch.inputs["image"].clone().requires_grad_()
-    climbed = model.classify(batch.with_input("image", image)).log_softmax(-1)[:, 0].sum()
-    gradient = torch.autograd.grad(climbed, image, allow_unused=True)[0]
+    values = batch.inputs[NAME].clone().requires_grad_()
+    climbed = model.classify(batch.with_input(NAME, values)).log_softmax(-1)[:, 0].sum()
+    gradient = torch.autograd.grad(climbed, values, allow_unused=True)[0]
     assert gradient is not None and gradient.any(), "no gradient reaches the values that an attack moves"
 
 
@@ -63,8 +63,8 @@ def _check_answers(model: Routed, classes: int) -> None:
     assert torch.allclose(alone, output.logits[part], atol=1e-5), "a row's answer depends on its company"
     assert all(logits.shape == (ROWS, classes) for logits in model.classify_at_exits(batch)), "an exit gives no logits"
     assert same(before, trace(model)), "a forward pass changed the model"
-    hidden = batch.without("image")
-    other = hidden.with_input("image", torch.rand_like(batch.inputs["image"]))
+    hidden = batch.without(NAME)
+    other = hidden.with_input(NAME, torch.rand_like(batch.inputs[NAME]))
     assert torch.equal(model.classify(hidden), model.classify(other)), "what a hidden input holds changes the answer"
     routing, told = model.routing, (output.blocks_run, output.expert_load)
     if routing is None:

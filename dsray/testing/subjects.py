@@ -14,7 +14,7 @@ from dsray.data import Prepared, to_batch
 from dsray.data.schema import Schema
 from dsray.models import RoutedConfig, RoutedModel
 
-SIDE, SPLITS = 8, {"train": 48, "validation": 24, "test": 24}
+NAME, SIDE, SPLITS = "image", 8, {"train": 48, "validation": 24, "test": 24}
 
 
 def network() -> nn.Module:
@@ -27,7 +27,7 @@ def network() -> nn.Module:
     return model.eval()
 
 
-def images(rows: int) -> Batch:
+def attacked(rows: int) -> Batch:
     """Images of four classes."""
     torch.manual_seed(1)
     ids = torch.arange(rows)

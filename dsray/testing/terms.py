@@ -14,7 +14,7 @@ from dsray.engine.terms import TermConfig
 from dsray.learning import Anchor
 from dsray.models import RoutedModel
 from dsray.testing.settings import check_round_trip
-from dsray.testing.subjects import batch_of, prepared, routed, same, trace
+from dsray.testing.subjects import NAME, batch_of, prepared, routed, same, trace
 
 ROWS = 12
 
@@ -70,7 +70,7 @@ class _Step:
 
     def _perturbed(self, batch: Batch, clean: Tensor | None) -> Batch:
         self.asked = True
-        return batch.with_input("image", 1 - batch.inputs["image"])
+        return batch.with_input(NAME, 1 - batch.inputs[NAME])
 
 
 def _values(batch: Batch) -> dict[str, Any]:

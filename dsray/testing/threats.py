@@ -18,6 +18,7 @@ ROWS = 24
 class _Values(NamedTuple):
     shape: tuple[int, ...]
     range: tuple[float, float] | None
+    element: str = "value"
 
 
 INPUTS = (
@@ -125,7 +126,7 @@ def _batch(threat: Threat, tensors: dict[str, _Values]) -> Batch:
     torch.manual_seed(2)
     ids = torch.arange(ROWS)
     inputs = {}
-    for part, (shape, limits) in tensors.items():
+    for part, (shape, limits, _) in tensors.items():
         low, high = limits or (0.0, 1.0)
         name = f"{threat.input}/{part}" if part else threat.input
         inputs[name] = (low + (high - low) * (1.4 * torch.rand(ROWS, *shape) - 0.2)).clamp(low, high)

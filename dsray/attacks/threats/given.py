@@ -17,10 +17,11 @@ Given = Threat | ThreatConfig | str | None
 
 
 class Numbers(NamedTuple):
-    """A tensor of which nothing else is known. shape: of a row."""
+    """A tensor of which nothing else is known: that of an image, as far as sentences go. shape: of a row."""
 
     shape: tuple[int, ...]
     range: tuple[float, float] | None = (0.0, 1.0)
+    element: str = "pixel"
 
 
 def config_of(threat: ThreatConfig | str | None) -> ThreatConfig:

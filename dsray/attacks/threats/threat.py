@@ -20,13 +20,19 @@ Limit = float | Tensor
 
 
 class Movable(Protocol):
-    """A tensor of an input as a threat reads it. range: of its values, None where they are ids or flags."""
+    """A tensor of an input as a threat reads it.
+
+    range: of its values, None where they are ids or flags. element: what one of them is called.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]: ...
 
     @property
     def range(self) -> tuple[float, float] | None: ...
+
+    @property
+    def element(self) -> str: ...
 
 
 class ThreatConfig(Plugin):
@@ -121,11 +127,13 @@ class Threat(ABC):
     """What may be done to the continuous tensors of one input. Pure: every method belongs to its rows.
 
     input: whose presence flag says whether a row has anything to move. tensors: flat names in order. The values of a
-    row are one tensor, (batch, ...): a single tensor in its own shape, several ones flattened and joined.
+    row are one tensor, (batch, ...): a single tensor in its own shape, several ones flattened and joined. element: what
+    one of them is called.
     """
 
     def __init__(self, config: ThreatConfig, input: str, tensors: Mapping[str, Movable]):
         self.config, self.input, self.tensors = config, input, tuple(tensors)
+        self.element = " or ".join(dict.fromkeys(tensor.element for tensor in tensors.values()))
         self._shapes = [tuple(tensor.shape) for tensor in tensors.values()]
         self._ranges = [tensor.range or (-math.inf, math.inf) for tensor in tensors.values()]
         numbers = [math.prod(shape) for shape in self._shapes]

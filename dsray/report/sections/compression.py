@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dsray.base.templates import Html
+from dsray.data.movable import MANY
 from dsray.record.int8 import COMPARED, change, left_fp32, said
 from dsray.record.record import Record
 from dsray.record.words import count, milliseconds, number, percent, sentence, size
@@ -24,6 +25,7 @@ def compression(record: Record) -> Section | None:
         "compression.html",
         lines=[_line(report, name) for name in names],
         adversarial="adversarial" in names,
+        attacked=MANY,
         sizes=_sizes(report),
         speeds=_speed(report),
         parity=_parity(report.get("parity")),

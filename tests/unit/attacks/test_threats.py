@@ -27,9 +27,10 @@ from dsray.base.batch import Batch
 class Tensor(NamedTuple):
     shape: tuple[int, ...]
     range: tuple[float, float] | None
+    element: str = "value"
 
 
-PHOTO = {"": Tensor((1, 4, 4), (0.0, 1.0))}
+PHOTO = {"": Tensor((1, 4, 4), (0.0, 1.0), "pixel")}
 NOTE = {"": Tensor((9,), None)}
 VISIT = {"number": Tensor((5,), (-2.0, 2.0)), "missing": Tensor((5,), None), "wave": Tensor((2, 3), (0.0, 1.0))}
 
@@ -115,6 +116,7 @@ def test_several_tensors_of_an_input_move_together_and_the_others_stay():
     batch = batch_of(visit__number=(5,), visit__missing=(5,), visit__wave=(2, 3), photo=(1, 4, 4))
     batch = batch.with_input("visit/number", 4 * batch.inputs["visit/number"] - 2)
     threat = L2Config(input="visit").on({"photo": PHOTO, "visit": VISIT})
+    assert (threat.element, L2Config(input="photo").on({"photo": PHOTO}).element) == ("value", "pixel")
     assert threat.tensors == ("visit/number", "visit/wave")
     assert threat.largest == pytest.approx((5 * 4**2 + 6) ** 0.5)
 

@@ -54,6 +54,8 @@ def test_rows_that_the_attacks_say_nothing_of_are_told():
         "40 of 270 rows that attacks climbed had no gradient (zero in every pixel): only attacks that need none say "
         "something of them."
     ) in lead
+    said = JUDGED | {"robust_rows_without_gradient": 40, "robust_rows_climbed": 270, "element": "value"}
+    assert "(zero in every value): only attacks" in robustness(Written(said)).lead
 
 
 @pytest.mark.parametrize(

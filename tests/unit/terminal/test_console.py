@@ -12,6 +12,7 @@ from rich.console import Console
 
 from dsray.record.record import Record
 from dsray.report.sections.accuracy import accuracy
+from dsray.report.sections.compression import compression
 from dsray.terminal.closing import closing_table, next_commands, step_note
 
 
@@ -84,6 +85,14 @@ def test_what_a_single_accuracy_hides_is_printed(construct_record: Callable[...,
         'answers one answer ("ok") for every row: its class is that of 72.5 % of them' in said and "missed" not in said
     )
     assert step_note(record, "evaluate").endswith('balanced 25.0 %, one answer ("ok") for every row')
+
+
+def test_a_model_of_nothing_that_can_be_attacked_says_so(construct_record: Callable[..., Record]) -> None:
+    record = construct_record()
+    report = record.read_json("compressed/report.json")
+    record.write_json("compressed/report.json", {k: v for k, v in report.items() if not k.startswith("adversarial")})
+    assert ["int8", "no", "images", "to", "attack"] in [line.split() for line in printed(record).splitlines()]
+    assert "Without images: no adversarial rows." in str(compression(record).body)
 
 
 def test_a_record_with_nothing_yet(construct_record: Callable[..., Record]) -> None:
