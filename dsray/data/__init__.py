@@ -2,18 +2,16 @@
 
 from dsray.data.balance import uneven
 from dsray.data.collate import to_batch
-from dsray.data.config import AnySource, DataConfig
-from dsray.data.digits import DigitsConfig
+from dsray.data.config import DataConfig
 from dsray.data.draws import Draws
 from dsray.data.files import read_rows
 from dsray.data.labels import UNKNOWN, UNLABELLED
 from dsray.data.order import draw, draw_range, steps_of
-from dsray.data.parquet import ParquetConfig
 from dsray.data.pipeline import fit_schema, fits, prepare_table
 from dsray.data.prepare import contents_of, fingerprint_of, prepare
 from dsray.data.prepared import Prepared, assemble, known, labelled
 from dsray.data.requests import columns_of
-from dsray.data.source import SourceConfig
+from dsray.data.sources import AnySource, DigitsConfig, ParquetConfig, SourceConfig
 from dsray.data.tables import load_tables
 
 __all__ = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import (
     Field,
@@ -18,16 +18,12 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from dsray.base import Config, one_of
+from dsray.base import Config
 from dsray.base.errors import a, relocated
 from dsray.base.kinds import MEMBER, UNNAMED
-from dsray.data.digits import DigitsConfig
-from dsray.data.parquet import ParquetConfig
-from dsray.data.source import SourceConfig
+from dsray.data.sources import AnySource, DigitsConfig
 from dsray.inputs import INPUTS, AnyInput
 from dsray.inputs.short import field_of, fold, unfold
-
-AnySource = Annotated[SourceConfig, one_of(DigitsConfig, ParquetConfig)]
 
 RESERVED = {"row", "epoch", "target", "label", "logits", "blocks_run"}
 """What else stands beside inputs in columns, counts and exported graphs."""

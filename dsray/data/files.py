@@ -7,18 +7,16 @@ from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from dsray.base import RequestError, nearest
 from dsray.data.classlabel import named, named_by, names_of
-from dsray.data.parquet import read_parquet
 from dsray.data.schema import Schema
-from dsray.data.shards import different
+from dsray.data.sources.csv import Csv
+from dsray.data.sources.parquet import PARQUET
+from dsray.data.sources.shards import different
+from dsray.data.sources.values import Values
 from dsray.data.tables import holds_labels
 from dsray.inputs import SPECS, InputSpec
-
-_BLOCKS = pyarrow.csv.ReadOptions(block_size=2**24)  # bytes; no value may be longer
-_LINES = pyarrow.csv.ParseOptions(newlines_in_values=True)
 
 
 def read_rows(path: Path, schema: Schema) -> pa.Table:
@@ -32,15 +30,14 @@ def read_rows(path: Path, schema: Schema) -> pa.Table:
         raise RequestError(
             f"'{path}' does not exist; needs a Parquet, CSV or {' or '.join(_suffixes(schema))} file, or a folder of them"
         )
-    if path.is_dir() and any(path.rglob("*.parquet")):
-        return _checked(read_parquet(path, "file"), path, schema)
+    if PARQUET.holds(path):
+        return _checked(PARQUET.read(path, "file"), path, schema)
     for kind, suffixes in _suffixes(schema).items():
-        if files := _files_of(path, suffixes):
-            return _read_values(files, kind, path, schema)
-    if path.suffix.lower() == ".csv":
-        return _checked(_read_csv(path, schema), path, schema)
-    if path.suffix.lower() == ".parquet":
-        return _checked(read_parquet(path, "file"), path, schema)
+        if Values(suffixes).holds(path):
+            return _values(path, kind, suffixes, schema)
+    csv = Csv({column: kind for spec in schema.inputs.values() for column, kind in spec.csv_types().items()})
+    if csv.holds(path):
+        return _checked(_from_csv(csv, path, schema), path, schema)
     known = [suffix for suffixes in _suffixes(schema).values() for suffix in suffixes]
     raise RequestError(f"'{path}' is none of .parquet, .csv, {', '.join(known)} or a folder of them")
 
@@ -58,12 +55,7 @@ def _suffixes(schema: Schema) -> dict[str, tuple[str, ...]]:
     return {kind: suffixes for kind, suffixes in found.items() if suffixes}
 
 
-def _files_of(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return [file for file in files if file.suffix.lower() in suffixes]
-
-
-def _read_values(files: list[Path], kind: str, path: Path, schema: Schema) -> pa.Table:
+def _values(path: Path, kind: str, suffixes: tuple[str, ...], schema: Schema) -> pa.Table:
     """Files that hold one value each, for a model whose only input is of their kind."""
     own = [spec for spec in schema.inputs.values() if spec.kind == kind]
     if not own:
@@ -74,21 +66,14 @@ def _read_values(files: list[Path], kind: str, path: Path, schema: Schema) -> pa
         raise RequestError(
             f"'{path}': this model reads '{others[0]}' too; give a Parquet or CSV file with {_names(schema)}"
         )
-    return pa.table({"file": [f.name for f in files], own[0].columns[0]: [f.read_bytes() for f in files]})
+    return Values(suffixes, own[0].columns[0]).read(path, f"'{path}'")
 
 
-def _read_csv(path: Path, schema: Schema) -> pa.Table:
-    types = {column: kind for spec in schema.inputs.values() for column, kind in spec.csv_types().items()}
-    options = pyarrow.csv.ConvertOptions(
-        column_types=types, strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False
-    )
-    try:
-        table = pyarrow.csv.read_csv(path, _BLOCKS, _LINES, options)
-    except pa.ArrowInvalid as error:
-        raise RequestError(f"'{path}' is not a CSV file with a line of column names ({error})") from None
+def _from_csv(csv: Csv, path: Path, schema: Schema) -> pa.Table:
+    table = csv.read(path, f"'{path}'")
     _once(table, schema.label, path)
     if schema.label in table.column_names:
-        table = _label_as_written(table, path, schema)
+        table = _label_as_written(csv, table, path, schema)
     for spec in schema.inputs.values():
         if set(spec.columns) <= set(table.column_names):
             for column in spec.columns:
@@ -97,15 +82,9 @@ def _read_csv(path: Path, schema: Schema) -> pa.Table:
     return table
 
 
-def _label_as_written(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
+def _label_as_written(csv: Csv, table: pa.Table, path: Path, schema: Schema) -> pa.Table:
     """The label as text where that names a class: `01` is no number and `True` no truth value if classes are so called."""
-    options = pyarrow.csv.ConvertOptions(
-        include_columns=[schema.label],
-        column_types={schema.label: pa.string()},
-        strings_can_be_null=True,
-        null_values=[""],
-    )
-    written = pyarrow.csv.read_csv(path, _BLOCKS, _LINES, options).column(schema.label)
+    written = csv.as_written(path, schema.label)
     if not pc.any(pc.is_in(written, value_set=pa.array(schema.classes))).as_py():
         return table
     return table.set_column(table.column_names.index(schema.label), schema.label, written)

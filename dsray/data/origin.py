@@ -13,7 +13,7 @@ from dsray.base import RequestError
 from dsray.inputs.fault import RowFault
 
 if TYPE_CHECKING:
-    from dsray.data.source import SourceConfig
+    from dsray.data.sources.source import SourceConfig
 
 _COLUMN = "dsray.row."
 

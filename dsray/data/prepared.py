@@ -19,7 +19,7 @@ from dsray.data.config import DataConfig
 from dsray.data.counts import Counts, count_rows
 from dsray.data.labels import UNLABELLED
 from dsray.data.schema import Schema
-from dsray.data.source import SPLITS
+from dsray.data.sources.source import SPLITS
 from dsray.data.stored import StoredColumns, StoredTable, write_columns, write_table
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dsray.data.classlabel import names_of_splits
 from dsray.data.config import DataConfig
 from dsray.data.holdout import another_share, hold_out
 from dsray.data.origin import names_of_numbers, number
-from dsray.data.shards import different
-from dsray.data.source import SPLITS, same_files
+from dsray.data.sources.shards import different
+from dsray.data.sources.source import SPLITS, same_files
 from dsray.inputs import InputConfig
 
 

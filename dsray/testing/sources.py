@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from dsray.base import RequestError
 from dsray.data import DataConfig, SourceConfig, load_tables
-from dsray.data.source import SPLITS
+from dsray.data.sources.source import SPLITS
 from dsray.testing.settings import check_round_trip
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from dsray.data.digits import DigitsConfig
+from dsray.data.sources.digits import DigitsConfig
 
 pytestmark = [pytest.mark.ray, pytest.mark.e2e]
 TRIALS = 3

@@ -16,7 +16,7 @@ KNOW_INPUTS = {
     "models/encoders": "an encoder reads one kind",
     "augment/gaussian_noise.py": "an operation changes one kind",
     "augment/shift.py": "an operation changes one kind",
-    "data/digits.py": "a source says what its columns hold",
+    "data/sources": "a source says what its columns hold",
     "verbs/init.py": "starters are written for a kind",
     "testing/subjects.py": "the example that plug-ins of other kinds are tried on",
 }

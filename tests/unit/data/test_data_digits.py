@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from dsray.data import DataConfig, DigitsConfig, load_tables, prepare
-from dsray.data.questions import ANSWERS, SEEN, WORDINGS
+from dsray.data.sources.questions import ANSWERS, SEEN, WORDINGS
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from dsray.data import DataConfig, Prepared, prepare
 from dsray.data.remarks import repeated
-from dsray.data.source import same_files
+from dsray.data.sources.source import same_files
 
 
 def write(folder: Path, **splits: dict) -> dict:

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,8 +15,37 @@ from pydantic import Field
 from dsray.base import RequestError
 from dsray.data.classlabel import names_in, with_names
 from dsray.data.named import hash_of, located, named_in, names_files
-from dsray.data.shards import joined
-from dsray.data.source import SPLITS, SourceConfig
+from dsray.data.sources.format import Format
+from dsray.data.sources.shards import joined
+from dsray.data.sources.source import SPLITS, SourceConfig
+
+
+@final
+class Parquet(Format):
+    """A file, or a folder of them at any depth, whose columns may come in any order."""
+
+    def holds(self, path: Path) -> bool:
+        return path.suffix.lower() == ".parquet" or (path.is_dir() and any(path.rglob("*.parquet")))
+
+    def read(self, path: Path, field: str) -> pa.Table:
+        """Names that the files give to numbered labels stand in the schema."""
+        tables, names = {}, []
+        for file in parquet_files(path, field):
+            try:
+                table = pq.ParquetFile(file).read()
+                names.append(names_in(table.schema))
+                tables[file] = located(_plain(table.replace_schema_metadata(None)), file.parent)
+            except (pa.ArrowInvalid, OSError) as error:
+                raise RequestError(f"{field}: '{file}' is not a Parquet file ({str(error).split('.')[0]})") from None
+        if not any(map(len, tables.values())):
+            raise RequestError(f"{field}: '{path}' has no rows")
+        table = joined(tables)
+        if not table.column_names:
+            raise RequestError(f"{field}: the files of folder '{path}' have no column in common")
+        return with_names(table, names)
+
+
+PARQUET = Parquet()
 
 
 class ParquetConfig(SourceConfig):
@@ -28,7 +57,7 @@ class ParquetConfig(SourceConfig):
     validation: str | None = Field(None, description="file or folder; without it, training rows are held out")
 
     def tables(self) -> dict[str, pa.Table]:
-        return {split: read_parquet(self._path(split), f"data.source.{split}") for split in self._splits()}
+        return {split: PARQUET.read(self._path(split), f"data.source.{split}") for split in self._splits()}
 
     def fingerprint(self) -> str:
         content = hashlib.blake2b(digest_size=16)
@@ -109,24 +138,6 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
         return pa.struct([field.with_type(_plain_type(field.type)) for field in kind])
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
-
-
-def read_parquet(path: Path, field: str) -> pa.Table:
-    """All rows of a file or a folder, the names of numbered labels in the schema; `field` names the request in errors."""
-    tables, names = {}, []
-    for file in parquet_files(path, field):
-        try:
-            table = pq.ParquetFile(file).read()
-            names.append(names_in(table.schema))
-            tables[file] = located(_plain(table.replace_schema_metadata(None)), file.parent)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise RequestError(f"{field}: '{file}' is not a Parquet file ({str(error).split('.')[0]})") from None
-    if not any(map(len, tables.values())):
-        raise RequestError(f"{field}: '{path}' has no rows")
-    table = joined(tables)
-    if not table.column_names:
-        raise RequestError(f"{field}: the files of folder '{path}' have no column in common")
-    return with_names(table, names)
 
 
 def _named_files(file: Path, column: str) -> Iterator[Path]:

@@ -16,8 +16,8 @@ from PIL import Image
 from pydantic import Field
 
 from dsray.base.noise import key_of
-from dsray.data.questions import ANSWERS, SEEN, WORDINGS
-from dsray.data.source import SPLITS, SourceConfig
+from dsray.data.sources.questions import ANSWERS, SEEN, WORDINGS
+from dsray.data.sources.source import SPLITS, SourceConfig
 
 _TEST, _VALIDATION = 0.2, 0.1
 
