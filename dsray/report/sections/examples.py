@@ -9,6 +9,9 @@ from dsray.record.record import Record
 from dsray.record.words import count, percent
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
+from dsray.report.sections.shown import inputs_of
+
+_FACTS = ("target", "prediction", "confidence", "blocks_run")
 
 
 def examples(record: Record) -> Section | None:
@@ -29,7 +32,7 @@ def _example(row: Mapping[str, Any]) -> dict[str, Any]:
     if row.get("blocks_run") is not None:
         facts.append(count(row["blocks_run"], "block"))
     return {
-        "inputs": list((row.get("inputs") or {}).values()),
+        "inputs": inputs_of(row, "inputs", _FACTS),
         "prediction": str(row.get("prediction")),
         "target": str(row.get("target")),
         "facts": facts,

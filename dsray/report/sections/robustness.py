@@ -13,6 +13,10 @@ from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
 from dsray.report.figures.scale import percent_of
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
+from dsray.report.sections.shown import inputs_of, shown
+
+_MOVED = ("clean", "adversarial", "difference")
+_FACTS = (*_MOVED, "target", "prediction_clean", "prediction_adversarial")
 
 
 def robustness(record: Record) -> Section | None:
@@ -82,10 +86,10 @@ def _attacks(attack: Mapping[str, Any]) -> Html | None:
 
 
 def _example(example: Mapping[str, Any]) -> dict[str, Any]:
-    moved = {name: example.get(name) for name in ("clean", "adversarial", "difference")}
+    moved = {name: shown(example.get(name)) for name in _MOVED}
     return {
-        "moved": {name: shown for name, shown in moved.items() if shown},
-        "others": list((example.get("others") or {}).values()),
+        "moved": {name: value for name, value in moved.items() if value},
+        "others": inputs_of(example, "others", _FACTS),
         "target": str(example.get("target")),
         "clean": str(example.get("prediction_clean")),
         "attacked": str(example.get("prediction_adversarial")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dsray.report.sections.examples import examples
 from dsray.report.sections.robustness import robustness
 
 JUDGED = {
@@ -75,3 +76,17 @@ def test_only_embedded_pictures_are_shown(source):
     assert text.count('<span class="nopicture">no picture</span>') == 2
     assert text.count("<img") == 1
     assert '<img src="data:image/png;base64,AAAA" alt="adversarial input" width="96" height="96"' in text
+
+
+def test_rows_of_a_record_of_before_are_shown_with_their_inputs():
+    """Version 0.1 wrote a picture as a data URI and a text as it is, beside the answers."""
+    picture = "data:image/png;base64,AAAA"
+    text = shown(
+        examples=[
+            {"clean": picture, "adversarial": picture, "difference": picture, "text": "is it even?", "target": "a"}
+        ]
+    )
+    assert (text.count("<img"), text.count("<p>is it even?</p>")) == (3, 1)
+    row = {"image": picture, "text": None, "target": "a", "prediction": "a", "confidence": 0.5, "blocks_run": 1}
+    text = str(examples(Written({"examples": [row, {**row, "image": None, "text": "is it odd?"}]})).body)
+    assert (text.count("<img"), text.count("<p>is it odd?</p>")) == (1, 1)
