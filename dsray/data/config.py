@@ -76,8 +76,9 @@ class DataConfig(Config):
         """A fault in an input that was written in short is told under the path that was written."""
 
         def place(where: tuple[int | str, ...]) -> tuple[int | str, ...]:
-            short = len(where) > 1 and where[0] == "inputs" and isinstance(data, dict) and where[1] in data
-            return where[1:] if short else where
+            if len(where) < 2 or where[0] != "inputs" or not isinstance(data, dict):
+                return where
+            return where[1:] if data.get(where[1]) is not None else where
 
         try:
             return handler(data)
@@ -117,7 +118,11 @@ class DataConfig(Config):
     @classmethod
     def _names_are_free(cls, inputs: dict[str, Any]) -> dict[str, Any]:
         for name in inputs:
-            if name in RESERVED or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name.startswith("present"):
+            if name in RESERVED or name.startswith("present"):
+                raise ValueError(
+                    f"'{name}' cannot name an input, since dsray calls something else so; give another name"
+                )
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"'{name}' cannot name an input; use small letters, digits and _, as in photo_2")
         return inputs
 

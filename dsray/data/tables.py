@@ -61,13 +61,13 @@ def _columns(config: DataConfig) -> list[str]:
 
 def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
     """Every column that the configuration names exists in `table` and is of the right type, or a RequestError."""
-    named = {"data.label": config.label}
+    group = config.group if split == "train" else None
     read = [(name, part, column) for name, part in config.inputs.items() for column in part.columns]
-    named |= {f"{config.field(name)}.{_key(part, column)}": column for name, part, column in read}
-    if config.group is not None and split == "train":
-        named["data.group"] = config.group
-    named |= {f"data.show.{i}": name for i, name in enumerate(config.show)}
-    for field, name in named.items():
+    named = [("data.label", config.label)]
+    named += [(f"{config.field(name)}.{_key(part, column)}", column) for name, part, column in read]
+    named += [] if group is None else [("data.group", group)]
+    named += [(f"data.show.{i}", name) for i, name in enumerate(config.show)]
+    for field, name in named:
         if reason := different(table, name):
             raise RequestError(f"{field}: {reason}")
         if name not in table.column_names:
@@ -75,8 +75,8 @@ def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
             raise RequestError(f"{field}: the {split} rows have no column '{name}'; {hint}")
         if (times := table.column_names.count(name)) > 1:
             raise RequestError(f"{field}: the {split} rows have {times} columns '{name}'; rename all but one")
-    if "data.group" in named and pa.types.is_nested(found := table.schema.field(config.group).type):
-        raise RequestError(f"data.group: '{config.group}' holds {found}; needs numbers or text")
+    if group is not None and pa.types.is_nested(found := table.schema.field(group).type):
+        raise RequestError(f"data.group: '{group}' holds {found}; needs numbers or text")
     if not holds_labels(found := table.schema.field(config.label).type):
         raise RequestError(f"data.label: column '{config.label}' holds {found}; needs whole numbers, booleans or words")
     for name, part, column in read:

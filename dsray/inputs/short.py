@@ -11,15 +11,19 @@ from dsray.inputs import INPUTS
 def fold(section: Mapping[str, Any]) -> dict[str, Any]:
     """The section with every short form under `inputs`, in the order of the kinds; null there means none.
 
-    What is written out keeps its place behind them.
+    What is written out keeps its place behind them. A ValueError for an input that is written in both ways.
     """
     rest = {key: value for key, value in section.items() if key not in INPUTS.members}
     written = rest.get("inputs") or {}
     if not isinstance(written, Mapping):
         return rest
     short = {kind: _kind(kind, section[kind]) for kind in INPUTS.members if kind in section}
-    both = {kind: written[kind] for kind in INPUTS.members if kind in written}
-    found = {kind: {**short, **both}[kind] for kind in INPUTS.members if kind in short or kind in both}
+    long = {kind: written[kind] for kind in INPUTS.members if kind in written}
+    for kind in long:
+        if long[kind] is not None and short.get(kind) is not None:
+            raise ValueError(f"inputs.{kind}: is written in short too, as {kind}; keep one of the two")
+    given = {**short, **long}
+    found = {kind: given[kind] for kind in INPUTS.members if kind in given}
     found |= {name: value for name, value in written.items() if name not in found}
     return {**rest, "inputs": {name: value for name, value in found.items() if value is not None}}
 

@@ -46,6 +46,18 @@ def test_an_input_called_like_its_kind_is_the_short_form():
     assert DataConfig.model_validate(resolved) == both
 
 
+def test_an_input_that_is_written_twice_is_refused():
+    """One of the two would win without a word."""
+    given = {"source": {"kind": "parquet", "train": "a", "test": "b"}, "label": "y"}
+    twice = refusal(**given, image={"column": "b", "size": 4}, inputs={"image": PHOTO})
+    assert twice == "inputs.image: is written in short too, as image; keep one of the two"
+    alone = DataConfig.model_validate({**given, "image": None, "inputs": {"image": PHOTO}})
+    assert alone.inputs["image"].columns == ("a",)
+    assert refusal(**given, image=None, inputs={"image": {**PHOTO, "channels": 2}}).startswith(
+        "inputs.image.channels: "
+    )
+
+
 def test_faults_of_inputs_are_told_where_they_were_written():
     parquet = {"kind": "parquet", "train": "a", "test": "b"}
     given = {"source": parquet, "label": "y"}
@@ -59,6 +71,7 @@ def test_faults_of_inputs_are_told_where_they_were_written():
     assert refusal(**given, imagee={"column": "a"}) == "imagee: unknown key; did you mean 'image'?"
     for name in ("target", "Front", "a b", "a/b", "present_a"):
         assert f"'{name}' cannot name an input" in refusal(**given, inputs={name: PHOTO})
+    assert "since dsray calls something else so" in refusal(**given, inputs={"row": PHOTO})
 
 
 def test_refusals_name_the_field_and_what_is_right():

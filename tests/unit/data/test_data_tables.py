@@ -10,7 +10,9 @@ import pytest
 from dsray.base import RequestError
 from dsray.data import DataConfig, ParquetConfig, SourceConfig, load_tables, prepare
 from dsray.data.labels import class_names
+from dsray.data.tables import check_columns
 from dsray.engine.rows import RowFilter
+from dsray.inputs import InputConfig
 
 
 def refusal(section: dict) -> str:
@@ -89,6 +91,33 @@ def test_missing_columns_are_named_with_the_nearest(small):
     assert refusal({**small, "text": text}).endswith("'words'; valid: picture, note, class, person")
     assert refusal({**small, "group": "persn"}).startswith("data.group: the train rows have no column 'persn'; did you")
     assert refusal({**small, "show": ["persn"]}).startswith("data.show.0: the train rows have no column 'persn'; did")
+
+
+class Measured(InputConfig):
+    """An input of several columns under one key."""
+
+    kind: str = "tests:Measured"
+    measured: tuple[str, ...] = ("weight", "height")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.measured
+
+    def fault(self, column: str, kind: pa.DataType) -> str | None:
+        return None if pa.types.is_floating(kind) else "numbers"
+
+
+def test_every_column_of_an_input_is_looked_for():
+    source = {"kind": "parquet", "train": "a", "test": "b"}
+    config = DataConfig.model_validate({"source": source, "inputs": {"visit": Measured()}, "label": "y"})
+    rows = pa.table({"weight": [1.0], "height": [1.0], "y": ["a"]})
+    check_columns(config, rows, "train")
+    for column in Measured().columns:
+        with pytest.raises(RequestError, match=rf"^data.inputs.visit.measured: the train rows .* '{column}'"):
+            check_columns(config, rows.drop_columns(column), "train")
+        other = rows.set_column(rows.column_names.index(column), column, pa.array(["a"]))
+        with pytest.raises(RequestError, match=rf"^data.inputs.visit.measured: '{column}' holds string; needs numbers"):
+            check_columns(config, other, "train")
 
 
 def test_a_column_missing_in_the_test_rows_is_named(small, tmp_path, small_table):
