@@ -20,7 +20,8 @@ class Figure:
 
     name: the key; a `*` at its end stands for whatever follows, and so does a `/` that a key has after the name.
     label: what it is called in a sentence, {} for what the `*` stands for. better: the direction to hope for, None where
-    neither is. watched: it stands in every line of a validation, so that policies may decide by it.
+    neither is. watched: it stands in every line of a validation, so that policies may decide by it. routed: only a model
+    with routing has it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Figure:
     unit: Unit
     better: Literal["higher", "lower"] | None = None
     watched: bool = False
+    routed: bool = False
 
     def gain(self, value: float) -> float:
         """The value turned so that more is better; what is not a number is worse than any."""
@@ -44,11 +46,11 @@ _TABLE = (
     Figure("accuracy_known", "accuracy known", "share", "higher", watched=True),
     Figure("balanced_accuracy", "balanced accuracy", "share", "higher", watched=True),
     Figure("loss", "loss", "number", "lower", watched=True),
-    Figure("skip_rate", "blocks skipped", "share", "higher", watched=True),
+    Figure("skip_rate", "blocks skipped", "share", "higher", watched=True, routed=True),
     # answers on the test rows
     Figure("test_accuracy", "accuracy", "share", "higher"),
     Figure("test_accuracy_known", "accuracy on rows of known class", "share", "higher"),
-    Figure("test_accuracy_full", "accuracy with no block skipped", "share", "higher"),
+    Figure("test_accuracy_full", "accuracy with no block skipped", "share", "higher", routed=True),
     Figure("test_accuracy_undefended", "accuracy of the undefended model", "share", "higher"),
     Figure("test_accuracy_without_*", "with the {} hidden", "share", "higher"),
     Figure("test_balanced_accuracy", "balanced accuracy", "share", "higher"),
@@ -58,7 +60,7 @@ _TABLE = (
     Figure("test_classes_answered", "classes answered", "count"),
     Figure("test_rows_unknown", "rows of unknown class", "count"),
     Figure("test_rows_unlabelled", "rows without a label", "count"),
-    Figure("skip_loss_points", "accuracy lost by skipping", "points", "lower"),
+    Figure("skip_loss_points", "accuracy lost by skipping", "points", "lower", routed=True),
     # answers on the validation rows, by which choices are made
     Figure("val_accuracy", "validation accuracy", "share", "higher"),
     Figure("val_accuracy_known", "validation accuracy on rows of known class", "share", "higher"),
@@ -72,7 +74,7 @@ _TABLE = (
     Figure("robust_rows_*", "judged rows ({})", "count"),
     # the model and its training
     Figure("parameters", "parameters", "count"),
-    Figure("active_parameters", "of them active per row", "count"),
+    Figure("active_parameters", "of them active per row", "count", routed=True),
     Figure("steps", "steps", "count"),
     Figure("mean_train_epsilon", "mean epsilon in training", "number"),
     Figure("retention", "retention", "score", "higher"),
@@ -84,7 +86,7 @@ _TABLE = (
     Figure("int8_loss_points", "accuracy lost by int8", "points", "lower"),
     Figure("int8_adversarial_loss_points", "accuracy lost by int8 on adversarial rows", "points", "lower"),
     Figure("size_ratio", "int8 size", "ratio", "lower"),
-    Figure("parity_same_route", "rows that take the same route", "score", "higher"),
+    Figure("parity_same_route", "rows that take the same route", "score", "higher", routed=True),
     Figure("parity_max_abs_logit", "largest difference of a logit", "number", "lower"),
     # a sweep; its value is that of the objective, which the record names
     Figure("tune_best_value", "best value", "number"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dsray.base import RequestError
+from dsray.base.figures import figure
+from dsray.base.routed import Routed
 from dsray.data import Prepared
 from dsray.data.movable import movable
 from dsray.engine import AdversarialConfig
@@ -20,7 +22,9 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
     """A RequestError that names the field where the experiment does not fit its data or its own model."""
     experiment.stages(data)
     rehearse(experiment, data)
-    check_patterns(experiment, parameter_names(experiment, data))
+    model = skeleton(experiment.model, data.schema)
+    check_patterns(experiment, [name for name, _ in model.named_parameters()])
+    check_policies(experiment, model)
     if experiment.adversarial:
         check_stages(experiment.adversarial, data)
         judge = experiment.adversarial.judge
@@ -40,6 +44,16 @@ def check_stages(adversarial: AdversarialConfig, data: Prepared) -> None:
         largest = stage.threat.on(movable(data.schema)).largest
         if fault := stage.threat.fault_of_span(lowest, peak, largest):
             raise RequestError(f"adversarial.stages.{i}.epsilon: {fault}")
+
+
+def check_policies(experiment: Experiment, model: Routed) -> None:
+    """A RequestError for a policy that decides by a figure of routing where the model routes nothing."""
+    for i, policy in enumerate(experiment.train.policies):
+        if model.routing is None and policy.watches and figure(policy.watches).routed:
+            raise RequestError(
+                f"train.policies.{i}.metric: {policy.watches} is a figure of routing, and model {experiment.model.kind} has "
+                "none; use another, e.g. accuracy"
+            )
 
 
 def parameter_names(experiment: Experiment, data: Prepared) -> list[str]:

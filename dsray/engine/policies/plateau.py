@@ -32,6 +32,10 @@ class PlateauConfig(PolicyConfig):
     def keeps_best(self) -> bool:
         return self.keep == "best"
 
+    @property
+    def watches(self) -> str:
+        return self.metric
+
     def build(self) -> Policy:
         def policy(history: list[dict[str, float]]) -> Decision:
             values = [figure(self.metric).gain(line[self.metric]) for line in history]

@@ -32,6 +32,11 @@ class PolicyConfig(Plugin):
         """True when the stage ends with the weights that this policy found best."""
         return False
 
+    @property
+    def watches(self) -> str | None:
+        """The figure of the validations that it decides by; None where that is no single one."""
+        return None
+
     def build(self) -> Policy:
         """The pure function from the stage's validation lines, oldest first, to a `Decision`."""
         raise NotImplementedError

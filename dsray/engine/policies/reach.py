@@ -19,6 +19,10 @@ class ReachConfig(PolicyConfig):
     metric: Watched = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
     value: float = Field(description="goal, in units of the metric")
 
+    @property
+    def watches(self) -> str:
+        return self.metric
+
     def build(self) -> Policy:
         def policy(history: list[dict[str, float]]) -> Decision:
             gain = figure(self.metric).gain

@@ -18,11 +18,12 @@ from dsray.base import RequestError
 from dsray.base.kinds import untrusted
 from dsray.cli import main
 from dsray.compress import Artefact
-from dsray.data import to_batch
+from dsray.data import prepare, to_batch
 from dsray.engine import evaluate
 from dsray.experiment import Experiment
 from dsray.models import count_parameters, load_model, save_model
 from dsray.record import Record
+from dsray.runner.checks import check_experiment
 from dsray.serving import Predictor
 from dsray.serving.api import build_api
 from dsray.serving.config import ServeConfig
@@ -83,6 +84,16 @@ def test_no_figure_of_routing_is_anywhere(record):
     page = (record.path / "report.html").read_text()
     assert 'id="routing"' not in page and "blocks" not in page.lower().split("<script")[0].partition("<body")[2]
     assert "1 convolution stays fp32" in page
+
+
+@pytest.mark.parametrize("policy", [{"kind": "plateau"}, {"kind": "reach", "value": 0.5}])
+def test_a_policy_does_not_wait_for_a_figure_of_routing(policy):
+    data = prepare(parsed(NET).data)
+    check_experiment(parsed(NET, train={"policies": [policy]}), data)
+    by_routing = parsed(NET, train={"policies": [{**policy, "metric": "skip_rate"}]})
+    with pytest.raises(RequestError, match=r"^train\.policies\.0\.metric: skip_rate is a figure of routing"):
+        check_experiment(by_routing, data)
+    check_experiment(by_routing.replace(model="routed"), data)
 
 
 def test_it_is_served_without_compute(record):
