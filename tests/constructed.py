@@ -263,7 +263,6 @@ def tune(rng: np.random.Generator) -> dict[str, Any]:
             {"trial": i, "value": v, "best_so_far": b} for i, (v, b) in enumerate(zip(values, best, strict=True))
         ],
         "epsilon_schedule": {"steps": steps, "values": [min(0.11, 0.03 + 0.0004 * s) for s in steps]},
-        "importance": {"epsilon_schedule.end": 0.61, "layer_learning_rates.decay": 0.27, "train.rate": 0.12},
     }
 
 

@@ -87,6 +87,11 @@ def _term(judgement: Mapping[str, Any], name: str) -> Any:
     return judgement.get(name, _DEFAULT_THREAT if name == "threat" else None)
 
 
+def units_of(judgement: Mapping[str, Any]) -> str:
+    """What its epsilon means; earlier versions had no other than L-inf."""
+    return str(judgement.get("units", "L-inf, in units of the input"))
+
+
 def in_words(judgement: Mapping[str, Any], names: Iterable[str] = ("epsilon", "rows")) -> str:
     """`epsilon 0.1, 300 rows`, under another threat than L-inf `epsilon 0.5 in l2, 300 rows`; names: which of the terms."""
     names, threat = list(names), _term(judgement, "threat")

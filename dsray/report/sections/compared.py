@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from dsray.base.templates import Html
+from dsray.record.judgements import units_of
 from dsray.record.record import Record
 from dsray.record.words import count, plain_name
 from dsray.report.comparison import Cell, Comparison, written
@@ -65,7 +66,7 @@ def curves(comparison: Comparison) -> Section | None:
             _robust,
             Axis("robust accuracy", percent_of, low=0, high=1.0),
             Axis("epsilon"),
-            _different_attacks(comparison),
+            _different_judgements(comparison),
         ),
     ]
     return Section("curves", "Curves", side_by_side(*drawn)) if any(drawn) else None
@@ -130,17 +131,23 @@ def _robust(record: Record) -> list[tuple[float, float]]:
     return [(p["epsilon"], p["robust_accuracy"]) for p in points if p.get("robust_accuracy") is not None]
 
 
-def _different_attacks(comparison: Comparison) -> str:
-    """What each run's curve was judged by, where that is not the same for all."""
-    found = [
-        (record, (record.read_json("attack.json") or {}).get("attacks"))
-        for g in comparison.groups
-        for record in g.records
-    ]
-    judged = [(record.name, ", ".join(attacks)) for record, attacks in found if attacks]
-    if len({attacks for _, attacks in judged}) < 2:
+def _different_judgements(comparison: Comparison) -> str:
+    """What each run's curve was judged by, where that is not the same for all: radii of two units share no axis."""
+    records = [record for group in comparison.groups for record in group.records]
+    found = [(record, judged) for record in records if (judged := record.read_json("attack.json"))]
+    by = [(record.name, ", ".join(judged.get("attacks") or ())) for record, judged in found]
+    of = [(record.name, units_of(judged)) for record, judged in found]
+    return "; ".join(
+        filter(None, [_apart("judged by different attacks", "by", by), _apart("epsilon in different units", "in", of)])
+    )
+
+
+def _apart(what: str, link: str, named: Sequence[tuple[str, str]]) -> str:
+    """`what: A by x; B by y`, where x and y differ; named: run -> what it was judged by, empty where that is not known."""
+    known = [(name, value) for name, value in named if value]
+    if len({value for _, value in known}) < 2:
         return ""
-    return "judged by different attacks: " + "; ".join(f"{name} by {attacks}" for name, attacks in judged)
+    return f"{what}: " + "; ".join(f"{name} {link} {value}" for name, value in known)
 
 
 def _labels(comparison: Comparison) -> list[str]:

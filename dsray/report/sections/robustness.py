@@ -7,6 +7,7 @@ from typing import Any
 
 from dsray.base.templates import Html
 from dsray.record.cautions import of_judgement
+from dsray.record.judgements import units_of
 from dsray.record.record import Record
 from dsray.record.words import count, percent, points, sentence
 from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
@@ -35,8 +36,7 @@ def robustness(record: Record) -> Section | None:
 
 def _lead(attack: Mapping[str, Any]) -> str:
     robust, undefended = attack.get("robust_accuracy"), attack.get("robust_accuracy_undefended")
-    units = attack.get("units", "L-inf, in units of the input")  # earlier versions had no other
-    words = [f"Judged on {count(attack['rows'], 'row')} at epsilon {attack['epsilon']:g} ({units})."]
+    words = [f"Judged on {count(attack['rows'], 'row')} at epsilon {attack['epsilon']:g} ({units_of(attack)})."]
     words.append("A row counts as robust only if every attack fails on it.")
     words += map(sentence, of_judgement(attack))
     if robust is not None and undefended is not None:

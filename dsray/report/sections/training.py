@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dsray.base.templates import Html
 from dsray.record.endings import ending
 from dsray.record.record import Record
@@ -20,7 +22,11 @@ def training(record: Record) -> Section | None:
     if not any(line.get("kind") in ("step", "validation") for line in history):
         return Section("training", "Training", side_by_side(), lost) if damaged else None
     body = side_by_side(
-        _losses(history, twin), _terms(history), _accuracy(history, twin), _epsilon(history), _rates(history)
+        _losses(history, twin),
+        _terms(history),
+        _accuracy(history, twin),
+        _epsilon(history, _threats(record)),
+        _rates(history),
     )
     bands = stages(history)
     last = max((line["step"] for line in history if isinstance(line.get("step"), int)), default=0)
@@ -61,11 +67,19 @@ def _terms(history: History) -> Html | None:
     return line_chart("Terms of the loss", series, STEP, Axis("mean per row", low=0), note, stages(history))
 
 
-def _epsilon(history: History) -> Html | None:
+def _threats(record: Record) -> list[str]:
+    """The kinds of threat of the adversarial stages, each once; records of earlier versions know of none."""
+    stages = (record.experiment.get("adversarial") or {}).get("stages") or []
+    return list(dict.fromkeys(stage["threat"]["kind"] for stage in stages if "threat" in stage))
+
+
+def _epsilon(history: History, threats: Sequence[str]) -> Html | None:
     points = curve(history, "step", "epsilon")
     if not any(value for _, value in points):
         return None
     note = "radius of the attack that the model trained on"
+    if len(threats) > 1:
+        note += f"; of each stage in the units of its own threat ({', '.join(threats)})"
     return line_chart("Epsilon", [Series("epsilon", points, 4)], STEP, Axis("epsilon", low=0), note, stages(history))
 
 

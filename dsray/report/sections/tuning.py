@@ -1,4 +1,4 @@
-"""The sweep: value of each trial, the winning epsilon schedule, what mattered."""
+"""The sweep: value of each trial, and the winning epsilon schedule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dsray.base.templates import Html
 from dsray.record.record import Record
 from dsray.record.words import count, plain_name, points, spoken
 from dsray.report.curves import STEP
-from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
+from dsray.report.figures import Axis, Series, line_chart
 from dsray.report.figures.scale import percent_of
 from dsray.report.sections.section import Section, side_by_side
 
@@ -19,9 +19,7 @@ def tuning(record: Record) -> Section | None:
     summary = record.read_json("tune/summary.json")
     if not summary:
         return None
-    body = side_by_side(
-        _history(summary), _schedule(summary.get("epsilon_schedule")), _importance(summary.get("importance") or {})
-    )
+    body = side_by_side(_history(summary), _schedule(summary.get("epsilon_schedule")))
     return Section("tune", "Tuning", body, _lead(summary))
 
 
@@ -57,11 +55,3 @@ def _schedule(schedule: Mapping[str, Any] | None) -> Html | None:
     points = list(zip(schedule["steps"], schedule["values"], strict=True))
     note = "epsilon over the steps of the adversarial stage"
     return line_chart("Winning epsilon schedule", [Series("epsilon", points, 4)], STEP, Axis("epsilon", low=0), note)
-
-
-def _importance(importance: Mapping[str, float]) -> Html | None:
-    ordered = sorted(importance.items(), key=lambda item: -item[1])
-    bars = [
-        Bar(name.split(".")[-1] if len(name) > 24 else name, value, f"{value:.2f}", 4) for name, value in ordered[:10]
-    ]
-    return bar_chart("Importance", bars, "share of the variance between trials that a setting explains")

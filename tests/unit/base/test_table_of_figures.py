@@ -75,6 +75,8 @@ def test_labels():
     names = ["test_accuracy", "robust_accuracy", "int8_accuracy", "size_ratio", "skip_rate", "seconds_total"]
     headings = ["Accuracy", "Robust accuracy", "int8 accuracy", "int8 size", "Blocks skipped", "Time"]
     assert [headed(name) for name in names] == headings
-    assert hidden("test_accuracy_without_text", {"data": {"inputs": {"text": "question"}}}) == "with the question hidden"
+    assert (
+        hidden("test_accuracy_without_text", {"data": {"inputs": {"text": "question"}}}) == "with the question hidden"
+    )
     assert hidden("test_accuracy_without_text", {}) == "with the text hidden"
     assert hidden("test_accuracy", {}) is None

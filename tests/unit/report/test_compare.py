@@ -160,6 +160,18 @@ def test_robustness_curves_by_different_attacks_say_so(construct_record: Constru
     assert "judged by different attacks: quickstart by pgd-20, random_search; quickstart-2 by fgsm" in page
 
 
+def test_robustness_curves_over_radii_of_different_units_say_so(construct_record: Construct, tmp_path: Path) -> None:
+    """0.5 is much in L-inf and little in L2: on one axis the curves do not compare."""
+    records = [construct_record(seed=0), construct_record(seed=1)]
+    assert "epsilon in different units" not in write_comparison(records, tmp_path / "same.html").read_text()
+    other = {**(records[1].read_json("attack.json") or {}), "threat": "l2", "units": "L2, in units of the input"}
+    records[1].write_json("attack.json", other)
+    page = write_comparison(records, tmp_path / "other.html").read_text()
+    said = "epsilon in different units: quickstart in L-inf, in units of the input; quickstart-2 in L2, in units of the input"
+    assert said in page
+    assert "judged by different attacks" not in page
+
+
 def test_accuracies_of_known_rows_alone_are_told_apart(construct_record: Callable[..., Record]) -> None:
     """An earlier version left rows of an unknown class out of its accuracies."""
     old, new = construct_record(), construct_record(epsilon=0.2)

@@ -108,6 +108,14 @@ def test_a_stage_that_a_policy_ended_says_so(construct_record: Callable[..., Rec
     assert said in report(record)[1].text
 
 
+def test_radii_of_several_threats_on_one_axis_are_told(construct_record: Callable[..., Record]) -> None:
+    record = construct_record(only=("history.jsonl",))
+    assert "of each stage in the units of its own threat" not in report(record)[1].text
+    stages = [{"name": kind, "threat": {"kind": kind}} for kind in ("linf", "l2", "linf")]
+    record.write_text("experiment.yaml", json.dumps({"adversarial": {"stages": stages}}))
+    assert "trained on; of each stage in the units of its own threat (linf, l2)" in report(record)[1].text
+
+
 @pytest.mark.parametrize(("device", "told"), [("cpu", False), ("NVIDIA H100 80GB HBM3", True)])
 def test_the_head_names_the_gpu_that_trained(construct_record: Callable[..., Record], device: str, told: bool) -> None:
     record = construct_record(only=("metrics.json",))
