@@ -142,18 +142,10 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="HTML file to write", show_default=False)] = None,
 ) -> None:
     """Table across runs; runs of one experiment with several seeds are one column with an interval."""
-    from dsray.record import Record
-    from dsray.report.compare import compare as compare_records
-    from dsray.report.compare import comparison_table, write_comparison
     from dsray.terminal.console import console
+    from dsray.verbs.compare import compare_runs
 
-    records = [Record.open(path) for path in runs]
-    comparison = compare_records(records)
-    console().print(comparison_table(comparison))
-    for note in comparison.notes:
-        console().print(note, soft_wrap=True)
-    if out is not None:
-        console().print(f"written to {write_comparison(records, out)}", highlight=False)
+    compare_runs(runs, out, console())
 
 
 @app.command()

@@ -42,7 +42,7 @@ def numbered(table: pa.Table) -> Iterator[pa.Table]:
 
 
 @contextmanager
-def placed(source: SourceConfig) -> Iterator[None]:
+def rows_named_by(source: SourceConfig) -> Iterator[None]:
     """A RowFault inside becomes a RequestError that names the row as `source` does, with its file."""
     try:
         yield

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from dsray.data.config import DataConfig
 from dsray.data.named import hash_of_all
-from dsray.data.origin import placed
+from dsray.data.origin import rows_named_by
 from dsray.data.pipeline import fit_schema, prepare_blocks
 from dsray.data.prepared import Prepared, assemble
 from dsray.data.remarks import remarks_on
@@ -84,7 +84,7 @@ def prepare(
     notes: list[str] = []
     tables = load_tables(config, seed, notes)
     schema = schema or fit_schema(config, tables["train"])
-    with placed(config.source):
+    with rows_named_by(config.source):
         blocks = (encode or _encode)(tables, schema)
     prepared = assemble(schema, blocks, config, fingerprint, notes)
     prepared = replace(prepared, notes=(*prepared.notes, *remarks_on(prepared)))

@@ -40,7 +40,7 @@ class Watch(Protocol):
 
 
 class Place(Protocol):
-    """The files of a run: data preparation, training and mapped work."""
+    """What a run leaves to the place where it happens: data preparation, training, mapped work, the first answer."""
 
     name: str
 

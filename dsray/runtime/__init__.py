@@ -1,1 +1,1 @@
-"""The only package that imports ray: sessions, data placement, training, sharded work, serving, sweeps."""
+"""The only package that imports ray: a cluster as the place of a run, serving, and the trials of a sweep."""

@@ -31,7 +31,7 @@ class Share:
     size: int
 
 
-def gather(
+def take_block(
     block: dict[str, Any],
     draws: list[ray.ObjectRef],
     share: Share,
@@ -52,7 +52,7 @@ def gather(
 
 
 def prepare_block(block: dict[str, Any], blocks: list[ray.ObjectRef], schema: Schema) -> pa.Table:
-    """Decoded and tokenised rows. block: `id` (1,), the number of one of the tables that `blocks` refers to.
+    """Encoded rows. block: `id` (1,), the number of one of the tables that `blocks` refers to.
 
     Rows that are refused give what `refusal` makes the error of: Ray Data would lose the error itself on its way.
     """

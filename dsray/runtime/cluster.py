@@ -1,4 +1,4 @@
-"""Ray's files of a run: Ray Data prepares, Ray Train trains, tasks judge."""
+"""A cluster as the place of a run: Ray Data prepares, Ray Train trains, tasks judge."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from dsray.augment import AugmentConfig
 from dsray.data import DataConfig, Draws, Prepared
 from dsray.data import prepare as prepare_rows
 from dsray.data.schema import Schema
-from dsray.runtime.blocks import REFUSED, Share, gather, prepare_block, refusal
+from dsray.runtime.blocks import REFUSED, Share, prepare_block, refusal, take_block
 
 BLOCK_ROWS = 4096
 """Row ids of a block: several global batches, since smaller blocks cost more in start-up than they save in time."""
@@ -33,7 +33,7 @@ def quiet_context() -> None:
 
 
 def prepare(config: DataConfig, cache: Path, seed: int = 0, schema: Schema | None = None) -> Prepared:
-    """`dsray.data.prepare` with the decoding and tokenising placed by Ray Data; the same arrays."""
+    """`dsray.data.prepare` with the encoding of rows as tasks of Ray Data; the same arrays."""
     return prepare_rows(config, cache, seed, schema, encode=_encode)
 
 
@@ -90,7 +90,7 @@ def augmented(
     share = Share(first, last, max(1, BLOCK_ROWS // mine), rank, size)
     blocks = -(-(last - first) // share.steps)
     shared = {"draws": [ray.put(draws)], "share": share, "data": [data], "operations": augmentation, "seed": seed}
-    dataset = _numbered(blocks, gather, shared, tasks, **remote)
+    dataset = _numbered(blocks, take_block, shared, tasks, **remote)
     return iter(
         cast(Iterable[dict[str, Any]], dataset.iter_batches(batch_size=mine, batch_format="numpy", prefetch_batches=4))
     )
