@@ -62,3 +62,18 @@ class Narrow(Net):
 
     def forward(self, *, text, image, present):
         return super().forward(text=text, image=image, present=present)[:, :3]
+
+
+class Pair(Net):
+    """Wrong: logits and something else."""
+
+    def forward(self, *, text, image, present):
+        return super().forward(text=text, image=image, present=present), present
+
+
+class Unsized(Net):
+    """Wrong: its width is known when the first rows come, which is after the model is planned."""
+
+    def __init__(self, classes: int):
+        super().__init__(classes)
+        self.answer = nn.LazyLinear(classes)

@@ -6,7 +6,7 @@ Works on any `nn.Module`; what attacks may move, and how far, is the threat's to
 from typing import Annotated
 
 from dsray.attacks.checks import check_judged
-from dsray.attacks.config import Attack, AttackConfig, check_attacks
+from dsray.attacks.config import Attack, AttackConfig, check_attacks, check_call
 from dsray.attacks.fgsm import FgsmConfig
 from dsray.attacks.judgement import Judgement
 from dsray.attacks.judging import DEFAULT_ATTACKS, judge_batch, judge_batches, judge_curve, robust_accuracy
@@ -35,6 +35,7 @@ __all__ = [
     "Threat",
     "ThreatConfig",
     "check_attacks",
+    "check_call",
     "check_judged",
     "cross_entropy",
     "fallen",

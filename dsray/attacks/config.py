@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Protocol
 
 from dsray.attacks.threats import Threat
-from dsray.base import Plugin
+from dsray.base import Plugin, RequestError
 from dsray.base.batch import Batch
 from dsray.base.protocols import Classifier, RowLoss
 
@@ -53,6 +54,26 @@ class AttackConfig(Plugin):
     def build(self) -> Attack:
         """The attack, to be run by `dsray.attacks.perturb`."""
         raise NotImplementedError
+
+
+def check_call(attack: Attack, field: str = "attack") -> None:
+    """A RequestError that names `field` unless the attack can be called as `Attack` says."""
+    try:
+        taken = inspect.signature(attack)
+    except (TypeError, ValueError):  # Python cannot tell
+        return
+    try:
+        taken.bind(*"mbtel", seed=0, stop_early=False)
+    except TypeError:
+        raise RequestError(
+            f"{field}: {attack_name(attack)} takes {taken}; it is called with (model, batch, threat, epsilon, loss, *, seed, "
+            "stop_early)"
+        ) from None
+
+
+def attack_name(attack: Attack) -> str:
+    """What sentences call an attack: a function by its own name, anything else by its class."""
+    return str(getattr(attack, "__name__", type(attack).__name__))
 
 
 def check_attacks(attacks: Sequence[AttackConfig]) -> None:

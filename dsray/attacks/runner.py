@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from dsray.attacks.config import Attack
+from dsray.attacks.config import Attack, attack_name, check_call
 from dsray.attacks.threats.given import Given, threat_to
 from dsray.attacks.untouched import buffers_kept
 from dsray.base import RequestError, RunFailure
@@ -30,7 +30,7 @@ def perturb(
     the attack climbs instead of its own. stop_early: leave a row as soon as its answer is wrong; for judging, not for
     training. Only the input of the threat changes; rows without it stay as they are, and so do the model's mode, buffers,
     parameters and their gradients. Raises RequestError for an epsilon that the threat refuses or a batch without the
-    input, RunFailure for an attack that gives other shapes or numbers that are not finite.
+    input, or an attack that is called otherwise, RunFailure for one that gives other shapes or numbers that are not finite.
     """
     threat = threat_to(batch, threat)
     threat.check_radius(epsilon)
@@ -41,12 +41,16 @@ def perturb(
     clean = threat.read(batch)
     with buffers_kept(model):
         classify = as_classifier(model, threat.tensors)
-        proposed = attack(classify, batch, threat, epsilon, loss, seed=seed, stop_early=stop_early)
+        try:
+            proposed = attack(classify, batch, threat, epsilon, loss, seed=seed, stop_early=stop_early)
+        except TypeError:
+            check_call(attack)
+            raise
+    if not isinstance(proposed, Batch):
+        raise RunFailure(f"attack: {attack_name(attack)} gave a {type(proposed).__name__}; it must give a Batch")
     moved = threat.read(proposed).detach()
     if moved.shape != clean.shape or not torch.isfinite(moved).all():
-        raise RunFailure(
-            f"attack: {type(attack).__name__} gave {threat.input}s of another shape or that are not finite"
-        )
+        raise RunFailure(f"attack: {attack_name(attack)} gave {threat.input}s of another shape or that are not finite")
     moved = threat.project(moved, clean, epsilon)
     if threat.input in batch.present:
         there = threat.there(batch).reshape(-1, *[1] * (moved.ndim - 1))

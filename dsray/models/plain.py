@@ -12,6 +12,7 @@ import torch
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from dsray.base import RequestError
 from dsray.base.errors import nearest
@@ -86,6 +87,11 @@ class PlainModel(Routed):
     ):
         """name: of the module's class, for what is said of it. names: of the inputs, of which each has some of the `tensors`."""
         super().__init__()
+        if unsized := [key for key, value in module.named_parameters() if is_lazy(value)]:
+            raise RequestError(
+                f"model: '{unsized[0]}' of {name} gets its size from the first rows only; build it with one (Linear, not "
+                "LazyLinear)"
+            )
         self.module = module
         self.name, self.tensors, self.names, self.classes = name, dict(tensors), names, classes
         self.keywords = {tensor: re.sub(r"\W", "_", tensor) for tensor in tensors}
@@ -110,6 +116,10 @@ class PlainModel(Routed):
     def forward(self, inputs: Mapping[str, Tensor], present: Mapping[str, Tensor], *, full: bool = False) -> Output:
         logits = self.logits(inputs, present)
         rows = len(next(iter(inputs.values())))
+        if not isinstance(logits, Tensor):
+            raise RequestError(
+                f"model: {self.name} gave a {type(logits).__name__}; its forward must give a tensor of logits"
+            )
         if logits.shape != (rows, self.classes):
             raise RequestError(
                 f"model: {self.name} gave {tuple(logits.shape)} for {rows} rows; logits are ({rows}, {self.classes})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dsray.attacks import check_call
 from dsray.base import RequestError
 from dsray.base.figures import figure
 from dsray.base.routed import Routed
@@ -26,6 +27,7 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
     check_patterns(experiment, [name for name, _ in model.named_parameters()])
     check_policies(experiment, model)
     if experiment.adversarial:
+        check_calls(experiment.adversarial)
         check_stages(experiment.adversarial, data)
         judge = experiment.adversarial.judge
         threat = threat_of(judge, data)
@@ -35,6 +37,14 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
             ("test", judge.curve_rows),
         ):
             judged_rows(data, split, count, threat)
+
+
+def check_calls(adversarial: AdversarialConfig) -> None:
+    """A RequestError for an attack that cannot be called as attacks are, before anything is trained for it."""
+    for i, stage in enumerate(adversarial.stages):
+        check_call(stage.attack.build(), f"adversarial.stages.{i}.attack")
+    for i, attack in enumerate(adversarial.judge.attacks):
+        check_call(attack.build(), f"adversarial.judge.attacks.{i}")
 
 
 def check_stages(adversarial: AdversarialConfig, data: Prepared) -> None:

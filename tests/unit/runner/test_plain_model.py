@@ -193,6 +193,8 @@ def test_it_is_not_cut_into_pieces():
         ("Deaf", "model: forward of Deaf takes no 'text'; it must take every input as a keyword: image, text"),
         ("Greedy", "model: forward of Greedy needs 'mask', which is no input; the inputs are image, text"),
         ("Narrow", "Narrow gave (4, 3) for 4 rows; logits are (4, 12)"),
+        ("Pair", "model: Pair gave a tuple; its forward must give a tensor of logits"),
+        ("Unsized", "model: 'answer.weight' of Unsized gets its size from the first rows only; build it with one"),
     ],
 )
 def test_a_forward_that_does_not_fit_is_refused_before_the_training(tmp_path, monkeypatch, capsys, name, words):
