@@ -1,4 +1,4 @@
-"""The whole chain of the quickstart: three seeds, the undefended model, and models of one modality trained for themselves.
+"""The whole chain of the quickstart: three seeds, the undefended model, and models of one input trained for themselves.
 
 Robust accuracy here is judged harder than in a run, and on the whole test split, which chooses nothing: epsilon 0.1, PGD-50
 with 2 restarts, and the black-box search. Accuracies are percent, ratios are ratios.
@@ -97,7 +97,7 @@ def _run(seed: int, out: Path) -> Record:
 
 
 def _alone(seed: int, hidden: str) -> float:
-    """Test accuracy of a model trained for itself without one modality, clean stages of equal steps."""
+    """Test accuracy of a model trained for itself without one input, clean stages of equal steps."""
     experiment = Experiment.load(
         QUICKSTART,
         [f"seed={seed}", f"data.{hidden}=null"] + ["adversarial=null", "augment.operations=[]"] * (hidden == "image"),

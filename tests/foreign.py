@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dsray.models.encoders import ImageEncoderConfig, ModalityEncoder, PatchConfig
+from dsray.models.encoders import Encoder, ImageEncoderConfig, PatchConfig
 
 
-class Waves(ModalityEncoder):
+class Waves(Encoder):
     """Rows of the image as tokens, with fixed positions in a buffer that is not saved."""
 
     def __init__(self, spec: Any, width: int):

@@ -11,14 +11,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of every modality, aligned on the first axis.
+    """Rows of every input, aligned on the first axis.
 
-    inputs: modality -> tensor; `image` (batch, channel, height, width) float in [0, 1], `text` (batch, length) int64
-        token ids with 0 as padding.
+    inputs: name of a tensor, `photo` or `visit/number` for one of several of an input -> (batch, *shape), as the spec of
+        its kind says.
     target: (batch,) int64 class index, -1 for a class that the training rows do not have, -2 where there is no label.
     rows: (batch,) int64 row ids; they seed all randomness that belongs to a row.
     epochs: (batch,) int64, how often each row has been drawn before; zeros outside training.
-    present: modality -> (batch,) bool; False where that modality is missing.
+    present: input -> (batch,) bool; False where that input is missing.
     """
 
     inputs: dict[str, Tensor]
@@ -42,14 +42,14 @@ class Batch:
         """The rows at the given indices, or where a boolean mask is True."""
         return self._map(lambda t: t[rows])
 
-    def with_input(self, modality: str, values: Tensor) -> Self:
-        """A copy in which one modality is replaced."""
-        return replace(self, inputs={**self.inputs, modality: values})
+    def with_input(self, name: str, values: Tensor) -> Self:
+        """A copy in which one tensor is replaced."""
+        return replace(self, inputs={**self.inputs, name: values})
 
-    def without(self, modality: str) -> Self:
-        """A copy in which one modality is hidden from the model."""
+    def without(self, name: str) -> Self:
+        """A copy in which one input is hidden from the model."""
         hidden = torch.zeros(len(self), dtype=torch.bool, device=self.device)
-        return replace(self, present={**self.present, modality: hidden})
+        return replace(self, present={**self.present, name: hidden})
 
     def _map(self, f) -> Self:  # type: ignore[no-untyped-def]
         return replace(
@@ -63,7 +63,7 @@ class Batch:
 
 
 def concatenate(batches: list[Batch]) -> Batch:
-    """The rows of several batches in one; a batch that does not say whether a modality is present has it."""
+    """The rows of several batches in one; a batch that does not say whether an input is present has it."""
     first = batches[0]
     masked = dict.fromkeys(k for b in batches for k in b.present)
     return Batch(

@@ -22,7 +22,7 @@ OPSET = 18
 def export_onnx(model: Routed, example: Batch, path: Path) -> None:
     """Write the evaluation-mode model in fp32.
 
-    Inputs: one per modality and `present_MODALITY` (batch,) bool; outputs: `logits` (batch, classes) and, of a model
+    Inputs: one per tensor and `present_INPUT` (batch,) bool; outputs: `logits` (batch, classes) and, of a model
     with routing, `blocks_run` (batch,) int64; the batch is dynamic. example: a few rows to trace with. The tracing
     exporter is used, since it takes 0.3 s where the newer one takes 8 s for the same graph.
     """

@@ -14,7 +14,7 @@ from dsray.inputs import InputSpec
 from dsray.models.base import ModelConfig
 from dsray.models.chosen import encoder_of, filled
 from dsray.models.depth import AnyDepth, EarlyExitConfig
-from dsray.models.encoders import AnyEncoder, ModalityEncoder
+from dsray.models.encoders import AnyEncoder, Encoder
 from dsray.models.heads import AnyHead, ClassificationConfig
 from dsray.models.model import RoutedModel
 from dsray.models.plain import adapter
@@ -57,7 +57,7 @@ class RoutedConfig(ModelConfig):
             encoders, tensors, self.width, self.trunk, depth, lambda: self.head.build(self.width, len(schema.classes))
         )
 
-    def _encoder(self, name: str, spec: InputSpec) -> ModalityEncoder:
+    def _encoder(self, name: str, spec: InputSpec) -> Encoder:
         try:
             config = encoder_of(name, type(spec), self.encoders)
         except ValueError as error:
@@ -70,7 +70,7 @@ class RoutedConfig(ModelConfig):
     def pretrained(self, model: Routed) -> None:
         for name, encoder in cast(RoutedModel, model).encoders.items():
             if name in self.encoders:  # a default brings nothing along
-                self.encoders[name].pretrained(cast(ModalityEncoder, encoder))
+                self.encoders[name].pretrained(cast(Encoder, encoder))
 
 
 AnyModel = Annotated[ModelConfig, one_of(RoutedConfig, default="routed", adapter=adapter)]

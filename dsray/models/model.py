@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dsray.base.protocols import Output
 from dsray.base.routed import Routing
-from dsray.models.encoders import ModalityEncoder
+from dsray.models.encoders import Encoder
 from dsray.models.exportable import ExportableModel
 from dsray.models.parts import RoutedParts
 from dsray.models.pieces import RoutedPiece, piece_of
@@ -23,7 +23,7 @@ NUMBERS = 14
 
 @final
 class RoutedModel(RoutedParts):
-    """Any subset of the modalities in, logits out; a row runs only the blocks and experts that it needs.
+    """Any subset of the inputs in, logits out; a row runs only the blocks and experts that it needs.
 
     In training mode every block runs and every exit answers. In evaluation mode a row leaves at the first exit that is
     confident, and what it skips is not computed. The forward pass is pure: router state changes only in `balance`.
@@ -62,7 +62,7 @@ class RoutedModel(RoutedParts):
         return piece_of(name, len(self.trunk.blocks), pieces)
 
     def activations(self) -> int:
-        tokens = 1 + sum(cast(ModalityEncoder, encoder).tokens for encoder in self.encoders.values())
+        tokens = 1 + sum(cast(Encoder, encoder).tokens for encoder in self.encoders.values())
         return tokens * self.answer.numel() * NUMBERS * len(self.trunk.blocks)
 
     def idle_parameters(self) -> int:

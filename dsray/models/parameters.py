@@ -37,7 +37,7 @@ def count_parameters(model: Routed) -> dict[str, int]:
 
 
 def active_parameters(model: Routed) -> int:
-    """Parameters that a sample with every modality touches when it runs all blocks: only its top-k experts count."""
+    """Parameters that a sample with every input touches when it runs all blocks: only its top-k experts count."""
     return count_parameters(model)["total"] - model.idle_parameters()
 
 

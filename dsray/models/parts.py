@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dsray.base.routed import Routed
 from dsray.models.depth import Depth
-from dsray.models.encoders import ModalityEncoder
+from dsray.models.encoders import Encoder
 from dsray.models.trunk import Trunk, TrunkConfig
 
 
@@ -21,7 +21,7 @@ class RoutedParts(Routed):
 
     def __init__(
         self,
-        encoders: Mapping[str, ModalityEncoder],
+        encoders: Mapping[str, Encoder],
         tensors: Mapping[str, tuple[str, ...]],
         width: int,
         trunk: TrunkConfig,

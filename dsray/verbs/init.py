@@ -51,7 +51,12 @@ _ADVERSARIAL = """adversarial:
 
 """
 _END = "compress: {}                        # int8, behind an accuracy gate\n"
-_DIGITS = "  source: {kind: digits}            # scikit-learn's digits with a question; put your Parquet files here\n"
+_DIGITS = """  source: {kind: digits}            # scikit-learn's digits with a question; put your Parquet files here,
+  # inputs:                         # and what they hold, under names of your own
+  #   photo: {kind: image, column: picture, size: 32, channels: 3}
+  #   note: {kind: text, column: body}
+  # label: answer
+"""
 
 _STARTERS = {
     "vision": ("vision", _PARQUET + _IMAGE + _LABEL + _AUGMENT + _TAIL + _ADVERSARIAL + _END),

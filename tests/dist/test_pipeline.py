@@ -80,7 +80,7 @@ def piece_of_step(rank, tree, workers, out):
 @pytest.mark.parametrize(
     ("workers", "pieces", "tree"),
     [(1, 2, TREE), (1, 3, TREE), (2, 2, TREE), (1, 2, TREE | {"name": "blind"})],
-    ids=["two pieces", "three pieces", "two by two", "a modality missing"],
+    ids=["two pieces", "three pieces", "two by two", "an input missing"],
 )
 def test_pieces_give_the_gradients_of_one_process(tmp_path, workers, pieces, tree):
     on_processes(workers * pieces, piece_of_step, tree, workers, str(tmp_path))

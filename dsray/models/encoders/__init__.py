@@ -3,7 +3,7 @@
 from typing import Annotated, get_args
 
 from dsray.base import one_of
-from dsray.models.encoders.base import EncoderConfig, ImageEncoderConfig, ModalityEncoder, TextEncoderConfig
+from dsray.models.encoders.base import Encoder, EncoderConfig, ImageEncoderConfig, TextEncoderConfig
 from dsray.models.encoders.patch import PatchConfig, PatchEncoder
 from dsray.models.encoders.tokens import TokenEncoder, TokensConfig
 
@@ -14,9 +14,9 @@ ENCODERS: one_of = get_args(AnyEncoder)[1]
 __all__ = [
     "ENCODERS",
     "AnyEncoder",
+    "Encoder",
     "EncoderConfig",
     "ImageEncoderConfig",
-    "ModalityEncoder",
     "PatchConfig",
     "PatchEncoder",
     "TextEncoderConfig",

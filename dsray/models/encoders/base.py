@@ -12,7 +12,7 @@ from dsray.base import Plugin
 from dsray.inputs import ImageSpec, InputSpec, TextSpec
 
 
-class ModalityEncoder(nn.Module):
+class Encoder(nn.Module):
     """Base of the encoders; a subclass sets `tokens` and `width` and defines `forward`.
 
     forward(*tensors), each (batch, ...), in the order of the spec's `tensors` -> (batch, tokens, width).
@@ -37,14 +37,14 @@ class EncoderConfig(Plugin):
     reads: ClassVar[type[InputSpec]] = InputSpec
     width: int = Field(64, ge=1, description="width of the encoder's own tokens, before the shared projection")
 
-    def build(self, spec: InputSpec) -> ModalityEncoder:
+    def build(self, spec: InputSpec) -> Encoder:
         """An encoder of the tensors of `spec`, which is what it `reads`.
 
         A RequestError for a setting that does not fit the spec begins with its name: `patch: 3 does not divide ...`.
         """
         raise NotImplementedError
 
-    def pretrained(self, module: ModalityEncoder) -> None:
+    def pretrained(self, module: Encoder) -> None:
         """Load weights into a module that `build` has just made.
 
         Called once, where a new training begins: never when a training goes on or a model is read back from disk.

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from dsray.base import RequestError
 from dsray.inputs import ImageSpec, InputSpec
-from dsray.models.encoders.base import ImageEncoderConfig, ModalityEncoder
+from dsray.models.encoders.base import Encoder, ImageEncoderConfig
 
 
 class PatchConfig(ImageEncoderConfig):
@@ -31,7 +31,7 @@ class PatchConfig(ImageEncoderConfig):
         return PatchEncoder(spec, self.patch, self.width)
 
 
-class PatchEncoder(ModalityEncoder):
+class PatchEncoder(Encoder):
     """(batch, channels, height, width) -> (batch, patches, width), patches in reading order."""
 
     def __init__(self, spec: ImageSpec, patch: int, width: int):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dsray.inputs import InputSpec, TextSpec
-from dsray.models.encoders.base import ModalityEncoder, TextEncoderConfig
+from dsray.models.encoders.base import Encoder, TextEncoderConfig
 
 
 class TokensConfig(TextEncoderConfig):
@@ -21,7 +21,7 @@ class TokensConfig(TextEncoderConfig):
         return TokenEncoder(spec, self.width)
 
 
-class TokenEncoder(ModalityEncoder):
+class TokenEncoder(Encoder):
     """(batch, length) token ids -> (batch, length, width); id 0 is padding and is masked."""
 
     def __init__(self, spec: TextSpec, width: int):

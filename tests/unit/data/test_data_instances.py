@@ -62,7 +62,7 @@ def test_colour_arrays_in_both_layouts(colour, png):
     assert np.array_equal(image[0], image[2])
 
 
-def test_null_hides_a_modality(digits):
+def test_null_hides_an_input(digits):
     columns = columns_of([{"image": None, "text": QUESTION}, {"image": BLANK, "text": None}], digits.schema)
     assert columns["present.image"].tolist() == [False, True]
     assert columns["present.text"].tolist() == [True, False]

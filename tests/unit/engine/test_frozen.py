@@ -17,10 +17,10 @@ from typing import Literal
 
 from torch import nn
 
-from dsray.models.encoders import ImageEncoderConfig, ModalityEncoder
+from dsray.models.encoders import ImageEncoderConfig, Encoder
 
 
-class Normed(ModalityEncoder):
+class Normed(Encoder):
     def __init__(self, width, channels):
         super().__init__()
         self.tokens, self.width = 1, width

@@ -294,6 +294,59 @@ def test_the_schema_accepts_the_quickstart_and_describes_its_fields():
         jsonschema.validate({**tree, "train": {"epoch": 3}}, schema)
 
 
+LONG = {"photo": {"kind": "image", "column": "picture", "size": 64}, "note": {"kind": "text", "column": "body"}}
+WRITTEN = {
+    **{path.stem: path.read_text() for path in sorted(Path("jobs/experiments").glob("*.yaml"))},
+    **{f"starter {kind}": starter(kind) for kind in ("vision", "text", "multimodal")},
+    "two inputs by name": yaml.safe_dump(
+        {"data": {"source": "digits", "inputs": LONG, "label": "answer"}, "model": {}}
+    ),
+    "one in short, one by name": yaml.safe_dump(
+        {
+            "data": {"source": "digits", "image": None, "inputs": {"photo": LONG["photo"]}, "label": "answer"},
+            "model": {},
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_editors_are_told_of_no_fault_in_a_file_that_is_read(name, tmp_path):
+    """As it is written, in short forms or by name, and as it is written out in a record."""
+    import jsonschema
+
+    schema = json_schema(Experiment)
+    jsonschema.validate(yaml.safe_load(WRITTEN[name]), schema)
+    jsonschema.validate(Experiment.load(write(tmp_path, WRITTEN[name])).tree(), schema)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"inputs": {"photo": {"kind": "image", "colum": "picture", "size": 64}}},
+        {"inputs": {"photo": {"column": "picture", "size": 64}}},
+        {"image": {"column": "picture", "sise": 64}},
+        {"inputs": {"photo": {"kind": "image", "column": "picture", "size": 0}}},
+        {"imag": {"column": "picture", "size": 64}},
+    ],
+)
+def test_editors_are_told_of_faults_in_inputs(data):
+    import jsonschema
+
+    tree = {"data": {"source": "digits", "label": "answer", **data}, "model": {}}
+    with pytest.raises(RequestError):
+        Experiment.parse(tree)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(tree, json_schema(Experiment))
+
+
+def test_the_names_that_a_starter_suggests_can_be_taken(tmp_path):
+    suggested = starter("multimodal").replace("  # inputs:  ", "  inputs:  ").replace("  #   ", "    ")
+    x = Experiment.load(write(tmp_path, suggested.replace("  # label", "  label")))
+    assert {name: part.column for name, part in x.data.inputs.items()} == {"photo": "picture", "note": "body"}
+    assert x.data.label == "answer"
+
+
 def test_the_starters_are_experiments(tmp_path):
     for kind in ("vision", "text", "multimodal"):
         assert Experiment.load(write(tmp_path, starter(kind))).name == f"my-{kind}"

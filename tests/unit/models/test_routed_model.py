@@ -81,7 +81,7 @@ def test_the_cap_bounds_every_row(digits, batch):
     assert model(batch.inputs, batch.present).blocks_run.max() == 2
 
 
-def test_a_hidden_modality_has_no_influence(digits, batch):
+def test_a_hidden_input_has_no_influence(digits, batch):
     model = build(digits).eval()
     hidden = batch.without("image")
     other = hidden.with_input("image", torch.rand_like(batch.inputs["image"]))
@@ -168,13 +168,13 @@ def test_an_exit_beyond_the_trunk_is_refused():
         RoutedConfig.model_validate({"depth": {"kind": "early_exit", "exits": [1, 5]}})
 
 
-def test_a_modality_that_is_not_given_is_missing(digits, batch):
+def test_an_input_that_is_not_given_is_missing(digits, batch):
     model = build(digits).eval()
     alone = model({"image": batch.inputs["image"]}, {"image": batch.present["image"]})
     assert torch.allclose(alone.logits, model.classify(batch.without("text")), atol=1e-5)
 
 
-def test_what_a_missing_modality_holds_is_not_looked_at(digits, batch):
+def test_what_a_missing_input_holds_is_not_looked_at(digits, batch):
     model = build(digits).eval()
     hidden = batch.without("image")
     broken = hidden.with_input("image", torch.full_like(batch.inputs["image"], float("nan")))

@@ -8,10 +8,10 @@ from dsray.data import Prepared
 from dsray.runner.evaluate import example
 
 
-def without(data: Prepared, modality: str, rows: int) -> Prepared:
-    present = data.columns[f"present.{modality}"].copy()
+def without(data: Prepared, name: str, rows: int) -> Prepared:
+    present = data.columns[f"present.{name}"].copy()
     present[data.splits["test"][:rows]] = False
-    return replace(data, columns={**data.columns, f"present.{modality}": present})
+    return replace(data, columns={**data.columns, f"present.{name}": present})
 
 
 def test_a_row_that_lacks_nothing_comes_first(digits):

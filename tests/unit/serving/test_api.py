@@ -101,7 +101,7 @@ def test_an_image_as_base64_png_is_the_same_image(client, instance):
     assert plain == packed
 
 
-def test_a_null_hides_a_modality(client, instance):
+def test_a_null_hides_an_input(client, instance):
     assert post(client, {"instances": [{**instance, "text": None}]}).status_code == 200
 
 
@@ -127,7 +127,7 @@ def test_a_wrong_instance_is_named(client, instance, change, field, words):
     assert words in error["message"]
 
 
-def test_a_missing_modality_is_named(client, instance):
+def test_a_missing_input_is_named(client, instance):
     reply = post(client, {"instances": [instance, {"text": "x"}]})
     assert reply.status_code == 422
     assert reply.json()["error"]["field"] == "instances.1.image"

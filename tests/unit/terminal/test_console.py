@@ -101,7 +101,7 @@ def test_a_record_with_nothing_yet(construct_record: Callable[..., Record]) -> N
     assert printed(record).strip() == "quickstart  failed: worker lost"
 
 
-def test_other_data_hides_its_modality_not_a_question(construct_record: Callable[..., Record]) -> None:
+def test_other_data_hides_its_input_not_a_question(construct_record: Callable[..., Record]) -> None:
     record = construct_record()
     record.write_json("manifest.json", {**record.manifest, "data": {"source": "parquet"}})
     assert "with the text hidden" in printed(record)
