@@ -62,7 +62,8 @@ def _values(path: Path, kind: str, suffixes: tuple[str, ...], schema: Schema) ->
         raise RequestError(
             f"'{path}': this model reads no {kind}; give a Parquet or CSV file with column '{_names(schema)}'"
         )
-    if others := [column for spec in schema.inputs.values() if spec is not own[0] for column in spec.columns]:
+    columns = [column for spec in schema.inputs.values() for column in spec.columns]
+    if others := [column for column in columns if column not in own[0].columns]:
         raise RequestError(
             f"'{path}': this model reads '{others[0]}' too; give a Parquet or CSV file with {_names(schema)}"
         )
@@ -74,8 +75,10 @@ def _from_csv(csv: Csv, path: Path, schema: Schema) -> pa.Table:
     _once(table, schema.label, path)
     if schema.label in table.column_names:
         table = _label_as_written(csv, table, path, schema)
+    read = set()  # two inputs may read one column, which is made of its text once
     for spec in schema.inputs.values():
-        if set(spec.columns) <= set(table.column_names):
+        if set(spec.columns) <= set(table.column_names) and (spec.kind, spec.columns) not in read:
+            read.add((spec.kind, spec.columns))
             for column in spec.columns:
                 _once(table, column, path)
             table = spec.from_csv(table, path)

@@ -12,7 +12,7 @@ Range = tuple[float, float]
 
 
 def movable(schema: Schema) -> dict[str, dict[str, TensorSpec]]:
-    """Input -> part ("" where there is only one) -> tensor."""
+    """Input -> part ("" where there is only one) -> tensor; those that have a range may be moved."""
     return {name: spec.tensors for name, spec in schema.inputs.items()}
 
 
