@@ -37,6 +37,7 @@ def check_input(config: InputConfig, train: pa.Table) -> None:
     assert (spec.columns, spec.encoded) == (config.columns, config.encoded), "what it learnt reads other columns"
     assert config.learnt(spec), "it does not know again what it learnt"
     assert not config.learnt(_Another()), "it takes a spec of another kind for its own"
+    _check_range(config, spec)
     check_spec(spec, train)
 
 
@@ -68,6 +69,15 @@ def check_spec(spec: InputSpec, rows: pa.Table) -> None:
     _check_told(spec, encoded)
 
 
+def _check_range(config: InputConfig, spec: InputSpec) -> None:
+    """Radii are held to the range before any row is read, and to what was learnt afterwards."""
+    learnt = [tensor.range for tensor in spec.tensors.values() if tensor.range is not None]
+    known = config.range
+    said = f"its range is {known}, and that of what it learnt {', '.join(map(str, learnt)) or None}"
+    assert (known is None) == (not learnt), said
+    assert known is None or all(known[0] <= low and high <= known[1] for low, high in learnt), said
+
+
 class _Another(InputSpec):
     """A spec that nobody has learnt."""
 
@@ -82,6 +92,7 @@ def _check_tensors(spec: InputSpec) -> None:
         assert all(size >= 1 for size in tensor.shape), f"the shape is {tensor.shape}{_of(part)}"
         if tensor.range is not None:
             low, high = tensor.range
+            assert tensor.shape, f"a single number that can be moved has the shape (1,){_of(part)}"
             assert dtype.kind == "f", f"values of {dtype} have a range and cannot be moved{_of(part)}"
             assert np.isfinite([low, high]).all() and low < high, f"the range is {tensor.range}{_of(part)}"
         if tensor.ids is not None:
@@ -95,7 +106,7 @@ def _check_encoded(spec: InputSpec, encoded: Encoded, rows: int) -> Values:
     for name, flag in flags.items():
         assert flag.shape == (rows,) and flag.dtype == bool, f"'{name}' is {flag.dtype} {flag.shape}, needs one per row"
     values = {part: spec.unpack(part, stored) for part, stored in encoded.values.items()}
-    _check_values(spec, values, rows)
+    _check_values(spec, values, rows, encoded.present)
     for part, found in values.items():
         assert np.array_equal(spec.unpack(part, found), found), (
             f"unpack changes what the model reads already{_of(part)}"
@@ -103,7 +114,10 @@ def _check_encoded(spec: InputSpec, encoded: Encoded, rows: int) -> Values:
     return values
 
 
-def _check_values(spec: InputSpec, values: Mapping[str, np.ndarray], rows: int) -> None:
+def _check_values(
+    spec: InputSpec, values: Mapping[str, np.ndarray], rows: int, present: np.ndarray | None = None
+) -> None:
+    """present: the rows whose values must lie in the range, all unless given; the others are zeros, which may not."""
     assert set(values) == set(spec.tensors), f"gave {sorted(values)}, needs {sorted(spec.tensors)}"
     for part, tensor in spec.tensors.items():
         found, shape = values[part], (rows, *tensor.shape)
@@ -114,7 +128,8 @@ def _check_values(spec: InputSpec, values: Mapping[str, np.ndarray], rows: int) 
         assert np.isfinite(found).all(), f"gave values that are not finite{_of(part)}"
         low, high = tensor.range or (0, np.inf if tensor.ids is None else tensor.ids - 1)
         if tensor.range is not None or tensor.ids is not None:
-            inside = low <= found.min(initial=low) and found.max(initial=low) <= high
+            there = found if present is None else found[present]
+            inside = low <= there.min(initial=low) and there.max(initial=low) <= high
             assert inside, f"gave values outside {low:g} to {high:g}{_of(part)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +65,8 @@ class LevelsSpec(InputSpec):
 class LevelsInput(InputConfig):
     """Right: learns how many numbers there are."""
 
+    range: ClassVar = (0.0, 1.0)
+
     kind: str = "levels"
     column: str = "levels"
 
@@ -91,6 +93,24 @@ def test_an_input_of_another_package_keeps_its_promises():
     check_spec(LevelsSpec(), ROWS)
 
 
+class HighSpec(LevelsSpec):
+    """Right: numbers in [2, 3], so that the zeros of a missing row lie outside the range."""
+
+    @property
+    def tensors(self):
+        return {"level": TensorSpec((self.length,), range=(2.0, 3.0)), "largest": TensorSpec((), "int64", ids=2)}
+
+    def example(self):
+        return [2.0] * self.length
+
+
+def test_a_missing_row_need_not_lie_in_the_range():
+    rows = pa.table({"levels": [[2.0, 2.5], None, [3.0, 2.25]]})
+    check_spec(HighSpec(), rows)
+    with pytest.raises(AssertionError, match="values outside 2 to 3"):
+        check_spec(HighSpec(), pa.table({"levels": [[2.0, 2.5], None, [3.0, 1.25]]}))
+
+
 @pytest.mark.parametrize(
     ("replaced", "promise"),
     [
@@ -102,6 +122,8 @@ def test_an_input_of_another_package_keeps_its_promises():
         ({"fit": lambda self, train: LevelsSpec(column="others")}, "what it learnt reads other columns"),
         ({"learnt": lambda self, spec: False}, "does not know again what it learnt"),
         ({"learnt": lambda self, spec: True}, "takes a spec of another kind for its own"),
+        ({"range": None}, r"its range is None, and that of what it learnt \(0.0, 1.0\)"),
+        ({"range": (0.0, 0.5)}, r"its range is \(0.0, 0.5\), and that of what it learnt \(0.0, 1.0\)"),
     ],
 )
 def test_a_broken_input_is_found_out(replaced, promise):
@@ -144,6 +166,7 @@ def anything(self, values, fields):
             {"tensors": tensors(level=TensorSpec((2,), range=(1.0, 0.0)))},
             r"the range is \(1.0, 0.0\) \(tensor 'level'\)",
         ),
+        ({"tensors": tensors(level=TensorSpec((), range=(0.0, 1.0)))}, r"has the shape \(1,\) \(tensor 'level'\)"),
         ({"tensors": tensors(largest=TensorSpec((), "float32", ids=2))}, "ids are float32"),
         ({"tensors": tensors(other=TensorSpec(()))}, r"gave \['level', 'largest'\], needs"),
         (
