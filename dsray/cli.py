@@ -86,12 +86,13 @@ def predict(
         Path | None,
         typer.Option(help=".csv, .parquet or .jsonl file to write instead of printing", show_default=False),
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Predict the rows of a file with the compressed model of a run."""
     from dsray.terminal.console import console
     from dsray.verbs.predict import predict_file
 
-    predict_file(run, file, out, console())
+    predict_file(run, file, out, console(), trust=trust)
 
 
 @app.command()
@@ -119,12 +120,13 @@ def serve(
     host: Annotated[
         str | None, typer.Option(help="address to listen on; loopback unless given", show_default=False)
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Serve the compressed model of a run over HTTP."""
     from dsray.terminal.console import console
     from dsray.verbs.serve import serve_run
 
-    serve_run(run, host=host, port=port, console=console())
+    serve_run(run, host=host, port=port, trust=trust, console=console())
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -97,21 +98,34 @@ def own_plugins(node: Any) -> Iterator[Plugin]:
         yield from own_plugins(item)
 
 
-_untrusted: ContextVar[str | None] = ContextVar("_untrusted", default=None)
+Trust = bool | frozenset[str]
+"""Whose code may be run: anybody's, nobody's, or that of the named packages."""
+
+_guard: ContextVar[tuple[str, Trust]] = ContextVar("_guard", default=("", True))
 
 
 @contextmanager
-def untrusted(what: str) -> Iterator[None]:
-    """Within, no plug-in of anybody's own is imported: reading a kind `package.module:Class` is a RequestError.
+def guarded(what: str, trust: Trust) -> Iterator[None]:
+    """Within, no plug-in is imported that is not trusted: reading a kind `package.module:Class` is a RequestError then.
 
     It stands where the import would happen, so that it holds however and wherever the kind is written.
     what: where the settings come from, `record: runs/A`; the error begins with it.
     """
-    token = _untrusted.set(what)
+    token = _guard.set((what, trust))
     try:
         yield
     finally:
-        _untrusted.reset(token)
+        _guard.reset(token)
+
+
+def packages_of(node: Any) -> frozenset[str]:
+    """The packages whose plug-ins a config names, for what was made by it and names them again."""
+    return frozenset(package(plugin.kind) for plugin in own_plugins(node) if ":" in plugin.kind)
+
+
+def package(kind: str) -> str:
+    """The top package of a kind `package.module:Class`."""
+    return re.split("[.:]", kind)[0]
 
 
 MEMBER, KINDLESS, UNNAMED = "x-member", "x-kindless", "x-unnamed"
@@ -165,8 +179,11 @@ def json_schema(root: type[BaseModel]) -> dict[str, Any]:
 
 def imported(kind: str) -> Any:
     """What `package.module:Class` names; a RequestError where the settings come from elsewhere and are not trusted."""
-    if what := _untrusted.get():
+    what, trust = _guard.get()
+    if trust is False:
         raise RequestError(f"{what} runs code of its own ({kind}); add --trust to allow it")
+    if trust is not True and package(kind) not in trust:
+        raise RequestError(f"{what} runs code that its experiment does not name ({kind}); restore it")
     module, _, name = kind.partition(":")
     try:
         return getattr(importlib.import_module(module), name)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from dsray.base import RequestError, explain
 from dsray.base.folders import put_back, replacing_folder
+from dsray.base.kinds import Trust, guarded
 from dsray.base.sums import Damaged, compare, digest, digest_of, seal, unseal
 from dsray.compress.onnx_model import OnnxModel
 from dsray.data.schema import Schema
@@ -48,8 +49,11 @@ class Artefact:
             raise RequestError(f"artefact: {self.folder / 'model.onnx'} cannot be run ({reason})") from None
 
     @classmethod
-    def load(cls, folder: Path) -> Artefact:
-        """Read and verify; anything that is not byte for byte what was written is a RequestError."""
+    def load(cls, folder: Path, trust: Trust = False) -> Artefact:
+        """Read and verify; anything that is not byte for byte what was written is a RequestError.
+
+        trust: whose kinds of input its schema may name, of those that are not dsray's. Nothing else in it is code.
+        """
         path = folder / "manifest.json"
         put_back(folder)
         try:
@@ -67,7 +71,8 @@ class Artefact:
         except Damaged as error:
             raise RequestError(f"artefact: {folder} cannot be used ({error}); compress again") from None
         try:
-            found = _Manifest.model_validate(manifest)
+            with guarded(f"artefact: {folder}", trust):
+                found = _Manifest.model_validate(manifest)
         except ValidationError as error:
             raise RequestError(f"artefact: {path} is not of this version ({explain(error, 'manifest')})") from None
         if found.version != _version(manifest):

@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema
 
 from dsray.base import Config
 from dsray.base.errors import a, relocated
-from dsray.base.kinds import MEMBER, UNNAMED
+from dsray.base.kinds import MEMBER, UNNAMED, package, packages_of
 from dsray.data.sources import AnySource, DigitsConfig
 from dsray.inputs import INPUTS, AnyInput
 from dsray.inputs.short import field_of, fold, unfold
@@ -136,6 +136,12 @@ class DataConfig(Config):
             if bare := [column for column in part.encoded if column in self.show]:
                 raise ValueError(f"show names further columns; '{bare[0]}' is the {name} itself")
         return self
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """Those of the user's own that its inputs come from: whose code a schema that was learnt for them may name."""
+        given = [str(part.gives().model_fields["kind"].default) for part in self.inputs.values()]
+        return packages_of(self.inputs) | {package(kind) for kind in given if ":" in kind}
 
     def field(self, name: str) -> str:
         """What errors call an input: `data.image`, or `data.inputs.photo`."""

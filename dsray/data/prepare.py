@@ -60,7 +60,7 @@ def _fingerprint_in(cache: Path | None, config: DataConfig, seed: int, schema: S
     learnt = fingerprint_of(config, seed)
     if schema is None:
         return learnt
-    found = Prepared.find(cache / learnt) if cache is not None else None
+    found = Prepared.find(cache / learnt, config.packages) if cache is not None else None
     return learnt if found is not None and found.schema == schema else fingerprint_of(config, seed, schema)
 
 
@@ -79,7 +79,7 @@ def prepare(
     """
     fingerprint = _fingerprint_in(cache, config, seed, schema)
     folder = cache / fingerprint if cache is not None else None
-    if folder is not None and (found := Prepared.find(folder)) is not None:
+    if folder is not None and (found := Prepared.find(folder, config.packages)) is not None:
         return found
     notes: list[str] = []
     tables = load_tables(config, seed, notes)
@@ -91,7 +91,7 @@ def prepare(
     if folder is None:
         return prepared
     prepared.save(folder)
-    return Prepared.load(folder)
+    return Prepared.load(folder, config.packages)
 
 
 def _encode(tables: Mapping[str, pa.Table], schema: Schema) -> dict[str, pa.Table]:

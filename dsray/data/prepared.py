@@ -13,6 +13,7 @@ import pyarrow as pa
 from dsray.base import RequestError, RunFailure
 from dsray.base.aside import clear_leftovers
 from dsray.base.folders import put_back, replacing_folder
+from dsray.base.kinds import Trust, guarded, packages_of
 from dsray.base.sums import Damaged, seal, unseal
 from dsray.data.collate import unpack
 from dsray.data.config import DataConfig
@@ -69,7 +70,7 @@ class Prepared:
         """Write to `folder`, which appears whole or not at all; one that is whole already is as good."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(folder.parent)
-        if Prepared.find(folder) is not None:
+        if Prepared.find(folder, packages_of(self.schema)) is not None:
             return
         with replacing_folder(folder) as aside:
             about = {
@@ -84,10 +85,11 @@ class Prepared:
             (aside / _ABOUT).write_bytes(seal(about))
 
     @classmethod
-    def load(cls, folder: Path) -> Prepared:
+    def load(cls, folder: Path, trust: Trust = frozenset()) -> Prepared:
         """What `save` wrote, mapped into memory and read-only; a damaged folder is a RunFailure.
 
-        What is small is compared with its checksums now, the rest when it is first read.
+        What is small is compared with its checksums now, the rest when it is first read. trust: whose kinds of input the
+        schema may name.
         """
         put_back(folder)
         try:
@@ -96,7 +98,8 @@ class Prepared:
                 if (folder / name).stat().st_size != about[name]["bytes"]:
                     raise Damaged(f"{name} was cut or has grown")
             columns = StoredColumns(folder / _ROWS, about[_ROWS])
-            schema = Schema.model_validate(about["schema"])
+            with guarded(f"data: {folder}", trust):
+                schema = Schema.model_validate(about["schema"])
             for name in ("target", *(f"present.{name}" for name in schema.names)):
                 columns[name]
         except (OSError, LookupError, TypeError, ValueError) as error:
@@ -108,10 +111,10 @@ class Prepared:
         return cls(columns, splits, schema, about["fingerprint"], kept, about["counts"], tuple(about["notes"]))
 
     @classmethod
-    def find(cls, folder: Path) -> Prepared | None:
+    def find(cls, folder: Path, trust: Trust = frozenset()) -> Prepared | None:
         """What `load` gives, or None where nothing whole is there."""
         try:
-            return cls.load(folder)
+            return cls.load(folder, trust)
         except RunFailure:
             return None
 
@@ -175,4 +178,4 @@ def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
     array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if not pa.types.is_fixed_size_list(array.type):
         return array.to_numpy(zero_copy_only=False)
-    return array.flatten().to_numpy().reshape(len(array), array.type.list_size)
+    return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)

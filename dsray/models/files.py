@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from dsray.base import RequestError
 from dsray.base.folders import put_back, replacing_folder
-from dsray.base.kinds import untrusted
+from dsray.base.kinds import Trust, guarded
 from dsray.base.routed import Routed
 from dsray.base.sums import Damaged, check_sums, parse, write_sums
 from dsray.data.schema import Schema
@@ -56,21 +55,21 @@ def is_sound(folder: Path, needed: tuple[str, ...] = _FILES) -> bool:
 
 
 def load_model(
-    folder: Path, *, trust: bool = False, expected: ModelConfig | None = None
+    folder: Path, *, trust: Trust = False, expected: ModelConfig | None = None
 ) -> tuple[Routed, ModelConfig, Schema]:
     """The model in evaluation mode with its config and schema.
 
-    trust: import plug-ins of its own that the file names; without it such a file is a RequestError, since the folder
-    may have come from elsewhere. expected: what the model is known to be; nothing that the file names is imported then,
-    and a file that says something else is a RequestError.
+    trust: whose plug-ins, which the file names, may be imported; a file that names others is a RequestError, since the
+    folder may have come from elsewhere. expected: what the model is known to be; no part of a model that the file names
+    is imported then, and a file that says something else is a RequestError.
     """
     about = _about(folder)
     if expected is not None and not _agrees(about["model"], expected.model_dump(mode="json")):
         raise RequestError(f"model: {folder} is not the model that its experiment names; train or copy it again")
     try:
-        with nullcontext() if trust else untrusted(f"model: {folder}"):
+        with guarded(f"model: {folder}", trust):
             config = expected or _MODEL.validate_python(about["model"])
-        schema = Schema.model_validate(about["schema"])
+            schema = Schema.model_validate(about["schema"])
     except ValidationError:
         raise RequestError(f"model: {folder / 'model.json'} is not of this version; train or copy it again") from None
     try:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dsray.base import RequestError
+from dsray.base.kinds import guarded
 from dsray.data import DataConfig, Prepared, contents_of, fits, known
 from dsray.data.schema import Schema
 from dsray.record import Record
@@ -79,7 +80,8 @@ def schema_of(record: Record, config: DataConfig) -> Schema | None:
     if found is None:
         return None
     try:
-        schema = Schema.model_validate(found)
+        with guarded(f"record: {record.path / SCHEMA}", config.packages):
+            schema = Schema.model_validate(found)
     except ValidationError:
         raise RequestError(f"record: {record.path / SCHEMA} is not a schema of this version; restore it") from None
     if not fits(config, schema):

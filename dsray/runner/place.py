@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from dsray.base import RequestError, interruption
+from dsray.base.kinds import Trust
 from dsray.data import DataConfig, Prepared, prepare
 from dsray.data.schema import Schema
 from dsray.engine import LocalWorker
@@ -60,8 +61,13 @@ class Place(Protocol):
         """`work(item, *shared)` for each item, in order of the items."""
         ...
 
-    def answer(self, run: Path, request: dict[str, Any], config: ServeConfig) -> tuple[dict[str, Any], float | None]:
-        """The artefact of a run answers one request; and the seconds until it did where a server had to start for it."""
+    def answer(
+        self, run: Path, request: dict[str, Any], config: ServeConfig, trust: Trust
+    ) -> tuple[dict[str, Any], float | None]:
+        """The artefact of a run answers one request; and the seconds until it did where a server had to start for it.
+
+        trust: whose kinds of input its schema may name.
+        """
         ...
 
 
@@ -114,8 +120,10 @@ class ThisProcess:
             done.append(work(item, *shared))
         return done
 
-    def answer(self, run: Path, request: dict[str, Any], config: ServeConfig) -> tuple[dict[str, Any], None]:
+    def answer(
+        self, run: Path, request: dict[str, Any], config: ServeConfig, trust: Trust
+    ) -> tuple[dict[str, Any], None]:
         from dsray.compress import Artefact
         from dsray.serving import Predictor
 
-        return Predictor(Artefact.load(run / "compressed")).predict([request])[0], None
+        return Predictor(Artefact.load(run / "compressed", trust)).predict([request])[0], None

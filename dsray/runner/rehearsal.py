@@ -100,7 +100,7 @@ def _kept(experiment: Experiment, data: Prepared, batch: Batch) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         save_model(folder, model, experiment.model, data.schema)
-        again = load_model(folder, expected=experiment.model)[0]
+        again = load_model(folder, expected=experiment.model, trust=experiment.data.packages)[0]
     if not torch.equal(_answers(model, batch), _answers(again, batch)):
         raise RequestError(
             "it answers otherwise; what it needs is neither a parameter, nor a saved buffer, nor made by build"

@@ -148,7 +148,8 @@ class _Run:
     def _answer(self, data: Prepared) -> None:
         """One request to the artefact, as this place serves it."""
         request = example(data)
-        answer, seconds = self.place.answer(self.record.path, request, self.experiment.serve)
+        trust = self.experiment.data.packages
+        answer, seconds = self.place.answer(self.record.path, request, self.experiment.serve, trust)
         if seconds is not None:
             self.record.update_timings({"seconds_serve_first_answer": seconds})
         self.record.write_json("answer.json", {"request": request, "answer": answer})
@@ -161,7 +162,7 @@ def models_of(record: Record, experiment: Experiment, data: Prepared) -> tuple[R
     """
 
     def model(folder: Path) -> Routed:
-        found, _, schema = load_model(folder, expected=experiment.model)
+        found, _, schema = load_model(folder, expected=experiment.model, trust=experiment.data.packages)
         if schema != data.schema:
             raise RequestError(
                 f"model: {folder} was trained on rows of another schema than {record.path / SCHEMA} says; restore both"

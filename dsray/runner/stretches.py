@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dsray.base import RequestError
-from dsray.base.kinds import untrusted
+from dsray.base.kinds import guarded
 from dsray.experiment import Experiment
 from dsray.record import Record
 from dsray.runner.files import TrainingFiles, reached
@@ -53,7 +53,7 @@ def _differing(old: dict[str, Any], new: dict[str, Any]) -> str | None:
 def _filled(record: Record) -> dict[str, Any]:
     """The record's experiment with what fields that are newer than it default to; as it stands where code is foreign."""
     try:
-        with untrusted(f"record: {record.path}"):
+        with guarded(f"record: {record.path}", trust=False):
             return Experiment.parse(record.experiment).tree()
     except RequestError:
         return record.experiment

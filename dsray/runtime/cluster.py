@@ -15,6 +15,7 @@ import ray
 import torch
 
 from dsray.base import RequestError, interruption
+from dsray.base.kinds import Trust
 from dsray.data import DataConfig, Draws, Prepared
 from dsray.data.schema import Schema
 from dsray.experiment import Experiment
@@ -103,11 +104,13 @@ class RayCluster:
         _wait(running)
         return ray.get(tasks)
 
-    def answer(self, run: Path, request: dict[str, Any], config: ServeConfig) -> tuple[dict[str, Any], float]:
+    def answer(
+        self, run: Path, request: dict[str, Any], config: ServeConfig, trust: Trust
+    ) -> tuple[dict[str, Any], float]:
         """Over HTTP, through Ray Serve."""
         from dsray.runtime.serve import answer_once  # takes a second to import
 
-        return answer_once(run, request, config)
+        return answer_once(run, request, config, trust)
 
 
 def _first_batch(reference: ray.ObjectRef, experiment: Experiment, data: Prepared) -> None:

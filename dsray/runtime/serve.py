@@ -29,6 +29,7 @@ from rich.console import Console
 
 from dsray.base import RequestError, RunFailure, explain
 from dsray.base.interruption import end_on_sigterm
+from dsray.base.kinds import Trust
 from dsray.compress import Artefact
 from dsray.parallel.config import ParallelConfig
 from dsray.runtime.session import Session
@@ -49,8 +50,8 @@ ONGOING = 64
 class _Replica:
     """One copy of the model. The instances of waiting requests are answered in one call."""
 
-    def __init__(self, folder: str, record: str, config: dict[str, Any]):
-        self.predictor = Predictor(Artefact.load(Path(folder)))
+    def __init__(self, folder: str, record: str, config: dict[str, Any], trust: Trust):
+        self.predictor = Predictor(Artefact.load(Path(folder), trust))
         settings = ServeConfig.model_validate(config)
         self._answer_batch.set_max_batch_size(settings.max_batch)  # type: ignore[attr-defined]
         self._answer_batch.set_batch_wait_timeout_s(settings.batch_wait_ms / 1000)  # type: ignore[attr-defined]
@@ -67,27 +68,30 @@ class _Replica:
 def build(args: dict[str, str]) -> serve.Application:
     """For `serve run dsray.runtime.serve:build run=runs/quickstart`.
 
-    Other keys are those of the `serve` section; address and port belong to the Serve instance, not to an application.
+    `trust=true` allows the artefact to name kinds of input that are not dsray's. Other keys are those of
+    the `serve` section; address and port belong to the Serve instance, not to an application.
     """
     if "run" not in args:
         raise RequestError("run: is missing; write run=runs/NAME")
-    settings = {key: value for key, value in args.items() if key != "run"}
+    if (trust := args.get("trust", "false")) not in ("true", "false"):
+        raise RequestError(f"trust: got '{trust}'; write trust=true, or leave it out")
+    settings = {key: value for key, value in args.items() if key not in ("run", "trust")}
     for key in ("host", "port"):
         if key in settings:
             raise RequestError(
                 f"serve.{key}: cannot be given here; it is set where Serve starts (serve start --http-{key})"
             )
     try:
-        return application(Path(args["run"]), ServeConfig.model_validate(settings))
+        return application(Path(args["run"]), ServeConfig.model_validate(settings), trust == "true")
     except ValidationError as error:
         raise RequestError(f"serve.{explain(error, 'serve')}") from None
 
 
-def application(run: Path, config: ServeConfig) -> serve.Application:
+def application(run: Path, config: ServeConfig, trust: Trust = False) -> serve.Application:
     """The Serve application of a run's artefact; it is verified here, before anything starts."""
     folder = run / "compressed"
-    Artefact.load(folder)
-    arguments = (str(folder.resolve()), str(run.resolve()), config.model_dump())
+    Artefact.load(folder, trust)
+    arguments = (str(folder.resolve()), str(run.resolve()), config.model_dump(), trust)
     deployment = serve.deployment(
         name="model",
         num_replicas=config.replicas,
@@ -99,7 +103,7 @@ def application(run: Path, config: ServeConfig) -> serve.Application:
 
 
 @contextmanager
-def served(run: Path, config: ServeConfig, *, lasting: bool = True) -> Iterator[str]:
+def served(run: Path, config: ServeConfig, trust: Trust = False, *, lasting: bool = True) -> Iterator[str]:
     """Serve a run in the Ray session that is on; the value is the URL, which has answered.
 
     A cluster whose Serve is on already keeps its address, its port and its applications: this one is added beside
@@ -107,7 +111,7 @@ def served(run: Path, config: ServeConfig, *, lasting: bool = True) -> Iterator[
 
     lasting: the session goes on afterwards, so Serve is stopped; one that ends takes Serve with it, sooner and silently.
     """
-    app = application(run, config)
+    app = application(run, config, trust)
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
     shared = _get_global_client(raise_if_no_controller_running=False)
     if shared is None:
@@ -138,11 +142,13 @@ def _stop_serve() -> None:
     serve.shutdown()  # of a controller that is gone: forgets its client and handles
 
 
-def answer_once(run: Path, instance: dict[str, Any], config: ServeConfig) -> tuple[dict[str, Any], float]:
+def answer_once(
+    run: Path, instance: dict[str, Any], config: ServeConfig, trust: Trust = False
+) -> tuple[dict[str, Any], float]:
     """Serve on a free port of loopback, answer one instance over HTTP, stop; the answer and the seconds until it came."""
     started = time.monotonic()
     lasting = bool(os.environ.get("RAY_ADDRESS"))
-    with served(run, config.replace(port=free_port(), host="127.0.0.1"), lasting=lasting) as url:
+    with served(run, config.replace(port=free_port(), host="127.0.0.1"), trust, lasting=lasting) as url:
         body = json.dumps({"instances": [instance]}).encode()
         request = urllib.request.Request(f"{url}/v1/predict", body, {"content-type": "application/json"})
         with urllib.request.urlopen(request, timeout=READY_S) as reply:
@@ -151,11 +157,11 @@ def answer_once(run: Path, instance: dict[str, Any], config: ServeConfig) -> tup
     return answer, seconds
 
 
-def serve_forever(run: Path, config: ServeConfig, console: Console) -> None:
+def serve_forever(run: Path, config: ServeConfig, trust: Trust, console: Console) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     check_port(config)
-    Artefact.load(run / "compressed")
-    with Session(ParallelConfig()) as session, served(run, config, lasting=not session.own) as url:
+    Artefact.load(run / "compressed", trust)
+    with Session(ParallelConfig()) as session, served(run, config, trust, lasting=not session.own) as url:
         end_on_sigterm()  # Ray's own handler prints a trace
         about = f"{reach(config.host)}; its interface: {url}/docs; Ctrl-C stops"
         console.print(f"serving {run} at {url} ({about})", soft_wrap=True)

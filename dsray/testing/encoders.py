@@ -50,7 +50,9 @@ def check_encoder(config: EncoderConfig, spec: InputSpec) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             save_model(Path(scratch) / "model", model, model_config, schema)
             try:
-                again = load_model(Path(scratch) / "model", expected=model_config)[0].get_submodule(f"encoders.{name}")
+                again = load_model(Path(scratch) / "model", expected=model_config, trust=True)[0].get_submodule(
+                    f"encoders.{name}"
+                )
             except RequestError as error:
                 raise AssertionError(
                     f"the encoder does not come back from disk when it was trained ({error})"

@@ -26,7 +26,7 @@ def check_kept(model: Routed, config: ModelConfig, schema: Schema, batch: Batch,
     with tempfile.TemporaryDirectory() as scratch:
         try:
             save_model(Path(scratch) / "model", model, config, schema)
-            again = load_model(Path(scratch) / "model", expected=config)[0]
+            again = load_model(Path(scratch) / "model", expected=config, trust=True)[0]
         except DsrayError as error:
             raise AssertionError(f"{what} does not come back from disk when it was trained ({error})") from None
     after = again(batch.inputs, batch.present, full=True).exits

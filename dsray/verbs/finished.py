@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from dsray.base import RequestError
-from dsray.base.kinds import untrusted
+from dsray.base.kinds import guarded
 from dsray.data import Prepared
 from dsray.experiment import Experiment
 from dsray.experiment.overrides import apply_overrides, parse_override
@@ -22,7 +22,7 @@ from dsray.verbs.place import placed
 def open_finished(run: Path, trust: bool) -> tuple[Record, Experiment]:
     """The record and its experiment; one that names foreign code is refused without trust, and nothing of it is run."""
     record = Record.open(run)
-    with nullcontext() if trust else untrusted(f"record: {run}"):
+    with guarded(f"record: {run}", trust):
         return record, Experiment.parse(record.experiment)
 
 

@@ -26,12 +26,15 @@ from dsray.serving import Predictor
 PRINTED = 20
 
 
-def predict_file(run: Path, file: Path, out: Path | None, console: Console) -> pa.Table:
-    """Predictions for each row of `file`: written to `out` (CSV, Parquet or JSON lines, by suffix), or the first ones printed."""
+def predict_file(run: Path, file: Path, out: Path | None, console: Console, *, trust: bool = False) -> pa.Table:
+    """Predictions for each row of `file`: written to `out` (CSV, Parquet or JSON lines, by suffix), or the first ones printed.
+
+    trust: allow kinds of input that are not dsray's, which the artefact names.
+    """
     if out is not None:
         check_out(out)
     record = Record.open(run)
-    predictor = Predictor(Artefact.load(record.path / "compressed"))
+    predictor = Predictor(Artefact.load(record.path / "compressed", trust))
     schema = predictor.artefact.schema
     table = _prepared(read_rows(file, schema), file, schema)
     for line in lines({"": count_rows(table, schema)}, {"": len(table)}):

@@ -11,16 +11,17 @@ from dsray.record import Record
 from dsray.serving.config import ServeConfig
 
 
-def serve_run(run: Path, *, host: str | None, port: int | None, console: Console) -> None:
-    """Serve the artefact of a run until Ctrl-C. An artefact holds no code, so no trust is asked for.
+def serve_run(run: Path, *, host: str | None, port: int | None, trust: bool, console: Console) -> None:
+    """Serve the artefact of a run until Ctrl-C.
 
+    trust: allow kinds of input that are not dsray's, which the artefact names; nothing else in it is code.
     The address is the caller's: a record, which may have come from elsewhere, opens none beyond this machine.
     """
     record = Record.open(run)
     config = serve_config(record, host, port)
     from dsray.runtime.serve import serve_forever
 
-    serve_forever(record.path, config, console)
+    serve_forever(record.path, config, trust, console)
 
 
 def serve_config(record: Record, host: str | None, port: int | None) -> ServeConfig:

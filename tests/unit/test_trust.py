@@ -14,11 +14,18 @@ import pytest
 import yaml
 
 from dsray.base import RequestError
-from dsray.base.kinds import untrusted
+from dsray.base.kinds import guarded
+from dsray.base.sums import seal, unseal
 from dsray.cli import main
+from dsray.compress.artefact import write_artefact
+from dsray.data import DataConfig, Prepared
+from dsray.data.schema import Schema
 from dsray.experiment import Experiment
 from dsray.models import RoutedConfig, load_model, save_model
 from dsray.record import Record
+from dsray.runner.original import schema_of
+from dsray.runner.place import ThisProcess
+from dsray.serving.config import ServeConfig
 from dsray.verbs.serve import serve_config
 
 EVERY_SECTION = Experiment.parse(
@@ -96,7 +103,7 @@ def test_every_section_with_plug_ins_is_tried():
 def test_no_place_of_an_experiment_is_read_on_trust(path, trap):
     for spelling in SPELLINGS.values():
         refused = pytest.raises(RequestError, match=r"record: x runs code of its own \(trap:Config\); add --trust")
-        with refused, untrusted("record: x"):
+        with refused, guarded("record: x", trust=False):
             Experiment.parse(written(path, spelling))
         assert not trap.exists()
 
@@ -125,6 +132,75 @@ def test_a_model_file_is_no_way_in(tmp_path, digits, trap, spelling):
     with pytest.raises(RequestError, match="is not the model that its experiment names"):
         load_model(folder, expected=config)
     assert not trap.exists()
+
+
+def trapped(schema: dict[str, Any]) -> dict[str, Any]:
+    """A written schema of which an input is of a kind that is nobody's but the trap's."""
+    (name, spec), *others = schema["inputs"].items()
+    return {**schema, "inputs": {name: {**spec, "kind": "trap:Spec"}, **dict(others)}}
+
+
+def foreign(data: Prepared) -> Any:
+    """What writes such a schema."""
+    return SimpleNamespace(model_dump=lambda mode: trapped(data.schema.model_dump(mode=mode)))
+
+
+@pytest.fixture
+def crafted(tmp_path, digits) -> Path:
+    """The folder of a run with an artefact whose schema names the trap."""
+    record = Record.create_at(tmp_path / "run", yaml.safe_dump(EVERY_SECTION), {})
+    (tmp_path / "model.onnx").touch()
+    about = {"compute": None, "threshold": None, "metrics": {}}
+    write_artefact(record.path / "compressed", tmp_path / "model.onnx", foreign(digits), about, {})
+    return record.path
+
+
+def test_an_artefact_of_a_foreign_kind_of_input_asks_for_trust(tmp_path, capsys, trap, crafted):
+    (tmp_path / "rows.csv").write_text("image,question\n,which digit?\n")
+    words = ("predict", str(crafted), str(tmp_path / "rows.csv"))
+    assert verb(*words) == 2
+    said = f"artefact: {crafted / 'compressed'} runs code of its own (trap:Spec); add --trust to allow it"
+    assert said in capsys.readouterr().err
+    with pytest.raises(RequestError, match=r"trap:Spec\); add --trust"):
+        ThisProcess().answer(crafted, {}, ServeConfig(), False)
+    assert not trap.exists()
+    assert verb(*words, "--trust") == 2
+    assert "cannot import 'trap:Spec'" in capsys.readouterr().err
+    assert trap.exists()
+
+
+def test_no_schema_on_disk_is_a_way_in(tmp_path, digits, trap):
+    """What an experiment has made is read back with the packages that it names itself, and no others."""
+    config, model = RoutedConfig(), tmp_path / "model"
+    save_model(model, config.build(digits.schema), config, foreign(digits))
+    with pytest.raises(RequestError, match=r"model: .* runs code of its own \(trap:Spec\); add --trust"):
+        load_model(model)
+    said = r" runs code that its experiment does not name \(trap:Spec\); restore it"
+    with pytest.raises(RequestError, match=f"model: .*{said}"):
+        load_model(model, expected=config, trust=frozenset())
+    record = Record.create_at(tmp_path / "run", yaml.safe_dump(EVERY_SECTION), {})
+    record.write_json("schema.json", trapped(digits.schema.model_dump(mode="json")))
+    with pytest.raises(RequestError, match=f"record: .*schema.json{said}"):
+        schema_of(record, DataConfig.model_validate({"source": "digits"}))
+    digits.save(tmp_path / "rows")
+    about = unseal(tmp_path / "rows/prepared.json")
+    about = {**{key: value for key, value in about.items() if key != "sha256"}, "schema": trapped(about["schema"])}
+    (tmp_path / "rows/prepared.json").write_bytes(seal(about))
+    with pytest.raises(RequestError, match=f"data: .*{said}"):
+        Prepared.find(tmp_path / "rows")
+    assert not trap.exists()
+
+
+def test_a_package_is_trusted_by_its_own_name():
+    series = {"kind": "foreign_series:SeriesInput", "column": "x"}
+    data = DataConfig.model_validate({"source": "digits", "inputs": {"s": series}})
+    assert data.packages == {"foreign_series"} and not DataConfig.model_validate({}).packages
+    spec = {"kind": "foreign_series:SeriesSpec", "column": "x", "length": 2, "low": 0, "high": 1}
+    written = {"inputs": {"s": spec}, "label": "y", "classes": ["a", "b"]}
+    with guarded("record: x", data.packages):
+        assert Schema.model_validate(written).inputs["s"].kind == spec["kind"]
+    with pytest.raises(RequestError, match="does not name"), guarded("record: x", frozenset({"foreign"})):
+        Schema.model_validate(written)
 
 
 def test_trust_is_what_the_caller_types_too(tmp_path, capsys, trap):

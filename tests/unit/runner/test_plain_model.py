@@ -15,7 +15,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from dsray.base import RequestError
-from dsray.base.kinds import untrusted
+from dsray.base.kinds import guarded
 from dsray.cli import main
 from dsray.compress import Artefact
 from dsray.data import prepare, to_batch
@@ -121,7 +121,7 @@ def test_a_record_of_such_a_model_asks_for_trust(record, monkeypatch, capsys):
     assert "runs code of its own (foreign_nets:Net); add --trust to allow it" in capsys.readouterr().err
     with pytest.raises(RequestError, match=r"runs code of its own \(foreign_nets:Net\)"):
         load_model(record.path / "model")
-    with pytest.raises(RequestError, match="add --trust"), untrusted("record: x"):
+    with pytest.raises(RequestError, match="add --trust"), guarded("record: x", trust=False):
         parsed(NET)
     model, config, _ = load_model(record.path / "model", trust=True)
     assert config.kind == "foreign_nets:Net" and config.settings == {"hidden": 24}
