@@ -15,7 +15,7 @@ def shown(value: Any) -> Any:
     return {"media": "image/png" if embedded(value) else "text/plain", "content": value}
 
 
-def inputs_of(row: Mapping[str, Any], key: str, facts: Collection[str]) -> list[Any]:
-    """What is shown of the inputs under `key`; an earlier version had them beside the `facts` of the row."""
+def inputs_of(row: Mapping[str, Any], key: str, facts: Collection[str]) -> dict[str, Any]:
+    """Input -> what is shown of it, from `key`; an earlier version had them beside the `facts` of the row."""
     found = row.get(key) if key in row else {name: value for name, value in row.items() if name not in facts}
-    return [value for value in map(shown, (found or {}).values()) if value]
+    return {name: value for name, given in (found or {}).items() if (value := shown(given))}

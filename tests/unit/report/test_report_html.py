@@ -239,3 +239,17 @@ def test_rows_of_unknown_class_in_a_record_of_before_are_told_apart(construct_re
     record.write_json("manifest.json", manifest)
     lead = "On 1,000 rows of the test split. The class of 80 further rows is unknown to the model."
     assert lead in write_report(record).read_text(encoding="utf-8")
+
+
+def test_what_a_page_cannot_show_is_told(construct_record):
+    record = construct_record(only=("evaluation.json", "attack.json"))
+    sound = {"media": "audio/wav", "content": "data:audio/wav;base64,AAAA"}
+    found = record.read_json("evaluation.json")
+    found["examples"][0]["inputs"] = {"sound": sound, "note": {"media": "text/plain", "content": "hum"}}
+    record.write_json("evaluation.json", found)
+    judged = record.read_json("attack.json")
+    judged["examples"][0] |= {"clean": sound, "adversarial": sound, "difference": None, "others": {"echo": sound}}
+    record.write_json("attack.json", judged)
+    text, page = report(record)
+    assert page.text.count("audio/wav is not shown") == 4 and "base64,AAAA" not in text
+    assert "<p>hum</p>" in text
