@@ -160,16 +160,28 @@ def test_files_of_a_foreign_record_that_hold_something_else_are_one_sentence(hom
     (home / "run/sums.json").unlink()
     manifest = json.loads((home / "run/manifest.json").read_text())
     schema = json.loads((home / "run/schema.json").read_text())
-    text = schema["text"]
+    text = schema["inputs"]["text"]
     for name, content, said in (
         ("manifest.json", manifest | {"data": "rows"}, "does not say what its rows hold"),
         ("manifest.json", manifest | {"data": manifest["data"] | {"contents": "x"}}, "does not say what its rows hold"),
         ("manifest.json", manifest | {"data": manifest["data"] | {"directory": 5}}, "does not say what its rows hold"),
         ("schema.json", schema | {"label": "other"}, "was not learnt for the record's experiment"),
-        ("schema.json", schema | {"text": text | {"column": "other"}}, "was not learnt for the record's experiment"),
-        ("schema.json", schema | {"text": text | {"tokenizer": "x"}}, "was not learnt for the record's experiment"),
-        ("schema.json", schema | {"text": text | {"vocabulary": 9}}, "was not learnt for the record's experiment"),
-        ("schema.json", schema | {"text": text | {"length": 5}}, "was trained on rows of another schema"),
+        (
+            "schema.json",
+            schema | {"inputs": {"text": text | {"column": "other"}}},
+            "was not learnt for the record's experiment",
+        ),
+        (
+            "schema.json",
+            schema | {"inputs": {"text": text | {"tokenizer": "x"}}},
+            "was not learnt for the record's experiment",
+        ),
+        (
+            "schema.json",
+            schema | {"inputs": {"text": text | {"vocabulary": 9}}},
+            "was not learnt for the record's experiment",
+        ),
+        ("schema.json", schema | {"inputs": {"text": text | {"length": 5}}}, "was trained on rows of another schema"),
         ("schema.json", schema | {"classes": ["good", "bad"]}, "was trained on rows of another schema"),
     ):
         before = (home / "run" / name).read_text()
