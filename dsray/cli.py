@@ -48,12 +48,12 @@ def run(
 
 @app.command()
 def check(experiment: ExperimentFile, overrides: Overrides = None) -> None:
-    """Validate, and print the resolved plan; start nothing."""
+    """Validate, and print what the experiment comes to; start nothing."""
     from dsray.experiment import Experiment
     from dsray.terminal.console import console
-    from dsray.verbs.check import plan
+    from dsray.verbs.check import outline
 
-    console().print(plan(Experiment.load(experiment, overrides or [])))
+    console().print(outline(Experiment.load(experiment, overrides or [])))
 
 
 @app.command()

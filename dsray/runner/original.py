@@ -12,6 +12,8 @@ from dsray.base import RequestError
 from dsray.base.kinds import guarded
 from dsray.data import DataConfig, Prepared, contents_of, fits, known
 from dsray.data.schema import Schema
+from dsray.inputs import InputSpec
+from dsray.inputs.short import is_short
 from dsray.record import Record
 from dsray.runner.place import Place
 
@@ -108,7 +110,7 @@ def _note(record: Record, config: DataConfig, data: Prepared) -> None:
         "known": {split: len(known(data, rows)) for split, rows in data.splits.items()},
         "counts": data.counts,
         "notes": list(data.notes),
-        "inputs": {name: " and ".join(spec.columns) for name, spec in data.schema.inputs.items()},
+        "inputs": {name: _called(name, spec) for name, spec in data.schema.inputs.items()},
         **_about(record, config),
     }
     record.write_json("manifest.json", {**record.manifest, "data": about})
@@ -118,3 +120,8 @@ def _about(record: Record, config: DataConfig) -> dict[str, Any]:
     """The hash of each part of the source, and from where relative paths are meant: as a path from the record."""
     directory = os.path.relpath(Path.cwd(), record.path.resolve())
     return {"source": config.source.kind, "contents": contents_of(config), "directory": directory}
+
+
+def _called(name: str, spec: InputSpec) -> str:
+    """What reports call an input: its name, or its column where the name says no more than the kind."""
+    return " and ".join(spec.columns) if is_short(name, spec) else name

@@ -1,4 +1,4 @@
-"""The resolved plan of an experiment, as `dsray check` prints it. Starts nothing."""
+"""`dsray check`: what an experiment comes to, before anything starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dsray.optim import trainable_names
 from dsray.runner.checks import check_experiment
 
 
-def plan(experiment: Experiment) -> RenderableType:
+def outline(experiment: Experiment) -> RenderableType:
     """Rows and classes, parameters, memory, stages with what they train, workers."""
     experiment.parallel.check_room()
     data = prepare(experiment.data)
