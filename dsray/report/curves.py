@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dsray.report.figures import Axis, Band
+from dsray.report.charts import Axis, Band
 
 History = Sequence[Mapping[str, Any]]
 STEP = Axis("step", low=0)

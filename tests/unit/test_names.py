@@ -28,8 +28,8 @@ ALLOWED = {
     "data/classlabel.py: elsewhere; a number may be meant as either, so write the names as text": "the type of a column",
     "data/tables.py: ; needs numbers or text": "the type of a column",
     "engine/rows.py: values of `column`, as text": "the type of a value",
-    "report/figures/frame.py: text": "an element of SVG",
-    "report/figures/frame.py: text_anchor": "an attribute of SVG",
+    "report/charts/frame.py: text": "an element of SVG",
+    "report/charts/frame.py: text_anchor": "an attribute of SVG",
 }
 """What names none, though it looks so: `file: what was found`, and why."""
 MEDIA = re.compile(r"\b(image|text)/[a-z(]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsray.record.record import Record
 from dsray.record.words import number, percent
-from dsray.report.figures import reliability_diagram
+from dsray.report.charts import reliability_diagram
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
 

@@ -8,10 +8,10 @@ from dsray.base.templates import Html
 from dsray.record.judgements import units_of
 from dsray.record.record import Record
 from dsray.record.words import count, plain_name
+from dsray.report.charts import Axis, Interval, Series, interval_chart, line_chart
+from dsray.report.charts.scale import percent_of
 from dsray.report.comparison import Cell, Comparison, written
 from dsray.report.curves import STEP, curve
-from dsray.report.figures import Axis, Interval, Series, interval_chart, line_chart
-from dsray.report.figures.scale import percent_of
 from dsray.report.layout import render
 from dsray.report.sections.section import Section, side_by_side
 

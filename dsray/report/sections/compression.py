@@ -10,7 +10,7 @@ from dsray.data.movable import MANY
 from dsray.record.int8 import COMPARED, change, left_fp32, said
 from dsray.record.record import Record
 from dsray.record.words import count, milliseconds, number, percent, sentence, size
-from dsray.report.figures import Bar, bar_chart
+from dsray.report.charts import Bar, bar_chart
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dsray.record.record import Record
 from dsray.record.words import count, number, percent
-from dsray.report.figures import Matrix, heat_map
+from dsray.report.charts import Matrix, heat_map
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
 

@@ -10,8 +10,8 @@ from dsray.record.cautions import of_judgement
 from dsray.record.judgements import units_of
 from dsray.record.record import Record
 from dsray.record.words import count, percent, points, sentence
-from dsray.report.figures import Axis, Bar, Series, bar_chart, line_chart
-from dsray.report.figures.scale import percent_of
+from dsray.report.charts import Axis, Bar, Series, bar_chart, line_chart
+from dsray.report.charts.scale import percent_of
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
 from dsray.report.sections.shown import inputs_of, shown

@@ -8,9 +8,9 @@ from typing import Any
 from dsray.base.templates import Html
 from dsray.record.record import Record
 from dsray.record.words import count, percent, points
+from dsray.report.charts import Axis, Bar, Matrix, Series, bar_chart, heat_map, line_chart
+from dsray.report.charts.scale import percent_of
 from dsray.report.curves import STEP, curve, stages
-from dsray.report.figures import Axis, Bar, Matrix, Series, bar_chart, heat_map, line_chart
-from dsray.report.figures.scale import percent_of
 from dsray.report.sections.section import Section, side_by_side
 
 

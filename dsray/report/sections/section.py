@@ -18,6 +18,6 @@ class Section:
     lead: str = ""
 
 
-def side_by_side(*figures: Html | None) -> Html:
-    """The content of a section that holds figures alone; those that are None are left out."""
-    return render("figures.html", figures=figures)
+def side_by_side(*charts: Html | None) -> Html:
+    """The content of a section that holds charts alone; those that are None are left out."""
+    return render("charts.html", charts=charts)

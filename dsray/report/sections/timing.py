@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsray.record.record import Record
 from dsray.record.words import plain_name, seconds, spoken
-from dsray.report.figures import Bar, bar_chart
+from dsray.report.charts import Bar, bar_chart
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
 

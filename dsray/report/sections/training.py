@@ -8,9 +8,9 @@ from dsray.base.templates import Html
 from dsray.record.endings import ending
 from dsray.record.record import Record
 from dsray.record.words import count, sentence
+from dsray.report.charts import Axis, Series, line_chart
+from dsray.report.charts.scale import percent_of
 from dsray.report.curves import STEP, History, curve, names, stages
-from dsray.report.figures import Axis, Series, line_chart
-from dsray.report.figures.scale import percent_of
 from dsray.report.sections.section import Section, side_by_side
 
 

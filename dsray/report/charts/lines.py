@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dsray.base.templates import Html
-from dsray.report.figures.frame import WIDTH, figure, line, rect, svg, text
-from dsray.report.figures.markup import coordinate, el
-from dsray.report.figures.scale import Format, Scale, plain, span, ticks
+from dsray.report.charts.frame import WIDTH, framed, line, rect, svg, text
+from dsray.report.charts.markup import coordinate, el
+from dsray.report.charts.scale import Format, Scale, plain, span, ticks
 
 _MOST_POINTS = 240
 _HEIGHT = 252
@@ -51,7 +51,7 @@ class Band:
 def line_chart(
     title: str, series: Sequence[Series], x: Axis, y: Axis, note: str = "", bands: Sequence[Band] = ()
 ) -> Html | None:
-    """The figure, or None when no series has a finite point."""
+    """The chart, or None when no series has a finite point."""
     drawn = [s for s in (_finite(s) for s in series) if s.points]
     if not drawn:
         return None
@@ -68,7 +68,7 @@ def line_chart(
         [_draw(s, across, up) for s in drawn],
     )
     legend = list(dict.fromkeys((s.name, s.colour, s.dashed) for s in drawn)) if len(drawn) > 1 else []
-    return figure(title, picture, note, legend, data=_pointer_data(drawn, across, up, x, y))
+    return framed(title, picture, note, legend, data=_pointer_data(drawn, across, up, x, y))
 
 
 def thin(points: Sequence[tuple[float, float]], most: int = _MOST_POINTS) -> list[tuple[float, float]]:

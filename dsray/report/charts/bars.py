@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsray.base.templates import Html
-from dsray.report.figures.frame import WIDTH, figure, rect, shorten, svg, text
-from dsray.report.figures.markup import el
+from dsray.report.charts.frame import WIDTH, framed, rect, shorten, svg, text
+from dsray.report.charts.markup import el
 
 _ROW, _GAP = 26, 10
 _CHARACTER = 7.2
@@ -31,7 +31,7 @@ def bar_chart(
     full: float | None = None,
     legend: Sequence[tuple[str, int, bool]] = (),
 ) -> Html | None:
-    """The figure, or None without bars; `full` is the value of a bar of full length (default: the longest)."""
+    """The chart, or None without bars; `full` is the value of a bar of full length (default: the longest)."""
     if not bars:
         return None
     longest = full or max(bar.value for bar in bars) or 1.0
@@ -53,4 +53,4 @@ def bar_chart(
         parts.append(text(left + room + 8, y + 16, bar.shown, class_="value"))
         y += _ROW
     described = "; ".join(f"{bar.group} {bar.label}: {bar.shown}".strip() for bar in bars) + "."
-    return figure(title, svg(title, described, WIDTH, y + 4, parts), note, legend)
+    return framed(title, svg(title, described, WIDTH, y + 4, parts), note, legend)

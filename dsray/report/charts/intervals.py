@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsray.base.templates import Html
-from dsray.report.figures.frame import WIDTH, figure, line, shorten, svg, text
-from dsray.report.figures.markup import el
-from dsray.report.figures.scale import Format, Scale, percent_of, span, ticks
+from dsray.report.charts.frame import WIDTH, framed, line, shorten, svg, text
+from dsray.report.charts.markup import el
+from dsray.report.charts.scale import Format, Scale, percent_of, span, ticks
 
 _ROW = 26
 _CHARACTER = 7.2
@@ -29,7 +29,7 @@ class Interval:
 def interval_chart(
     title: str, rows: Sequence[Interval], note: str = "", format: Format = percent_of, bound: float | None = None
 ) -> Html | None:
-    """The figure, or None without rows; `bound` is the largest value that can occur."""
+    """The chart, or None without rows; `bound` is the largest value that can occur."""
     if not rows:
         return None
     left = min(180.0, 14 + _CHARACTER * max(len(shorten(r.label, 26)) for r in rows))
@@ -46,7 +46,7 @@ def interval_chart(
         parts.append(text(left - 10, y + 4, shorten(row.label, 26), "end"))
         parts += _marks(row, y, across, format)
     described = "; ".join(f"{r.label}: {format(r.mean)}" for r in rows) + "."
-    return figure(title, svg(title, described, WIDTH, bottom + 24, parts), note)
+    return framed(title, svg(title, described, WIDTH, bottom + 24, parts), note)
 
 
 def _marks(row: Interval, y: float, across: Scale, format: Format) -> list[Html]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dsray.base.templates import Html
-from dsray.report.figures.markup import Child, el
+from dsray.report.charts.markup import Child, el
 
 WIDTH = 440
 """Width of a chart in its own units; text of 12 units is then about 12 pixels in a column of the page."""
 
 
-def figure(
+def framed(
     title: str,
     drawing: Html,
     note: str = "",

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from dsray.base.templates import Html
 from dsray.record.words import count, percent
-from dsray.report.figures.frame import WIDTH, figure, line, rect, svg, text
-from dsray.report.figures.markup import el
-from dsray.report.figures.scale import Scale
+from dsray.report.charts.frame import WIDTH, framed, line, rect, svg, text
+from dsray.report.charts.markup import el
+from dsray.report.charts.scale import Scale
 
 _TOP, _SQUARE, _ROWS = 22, 236, 46
 
 
 def reliability_diagram(title: str, bins: Sequence[Mapping[str, float]], note: str = "") -> Html | None:
-    """The figure, or None when no bin holds a row. bins: `confidence`, `accuracy` (fractions), `rows`, equally wide."""
+    """The chart, or None when no bin holds a row. bins: `confidence`, `accuracy` (fractions), `rows`, equally wide."""
     filled = [b for b in bins if b["rows"]]
     if not filled:
         return None
@@ -31,7 +31,7 @@ def reliability_diagram(title: str, bins: Sequence[Mapping[str, float]], note: s
     total = int(sum(b["rows"] for b in filled))
     described = f"Accuracy against confidence in {len(bins)} bins of {count(total, 'row')}. {note}".strip()
     legend = [("accuracy", 1, False), ("gap to confidence", 5, False)]
-    return figure(title, svg(title, described, WIDTH, base + 38, parts), note, legend)
+    return framed(title, svg(title, described, WIDTH, base + 38, parts), note, legend)
 
 
 def _grid(across: Scale, up: Scale, base: float) -> list[Html]:

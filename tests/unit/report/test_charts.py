@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from dsray.base.templates import Html
-from dsray.report.figures import (
+from dsray.report.charts import (
     Axis,
     Band,
     Bar,
@@ -23,9 +23,9 @@ from dsray.report.figures import (
     line_chart,
     reliability_diagram,
 )
-from dsray.report.figures.lines import thin
-from dsray.report.figures.markup import el, escape
-from dsray.report.figures.scale import ticks
+from dsray.report.charts.lines import thin
+from dsray.report.charts.markup import el, escape
+from dsray.report.charts.scale import ticks
 
 HOSTILE = '</svg><script>alert("x")</script>&\x00\ud800'
 SVG = "{http://www.w3.org/2000/svg}"

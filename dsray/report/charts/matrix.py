@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dsray.base.templates import Html
-from dsray.report.figures.frame import WIDTH, figure, rect, shorten, svg, text
-from dsray.report.figures.markup import el, join
+from dsray.report.charts.frame import WIDTH, framed, rect, shorten, svg, text
+from dsray.report.charts.markup import el, join
 
 _WIDE = 900
 _MOST_WRITTEN = 24
@@ -28,7 +28,7 @@ class Matrix:
 
 
 def heat_map(title: str, matrix: Matrix, note: str = "", confusion: bool = False, flat: bool = False) -> Html | None:
-    """The figure, or None for an empty table.
+    """The chart, or None for an empty table.
 
     Shade: the share of the largest value; for `confusion` the share of its row, right answers (the diagonal) in one
     colour and wrong ones in another. `flat` draws low cells, for tables of few columns and many rows.
@@ -60,7 +60,7 @@ def heat_map(title: str, matrix: Matrix, note: str = "", confusion: bool = False
         parts += _row(matrix, i, left, y, cell, height, confusion, written)
     described = f"{matrix.row_name} by {matrix.column_name}, {len(names)} by {count}. {note}".strip()
     drawing = svg(title, described, width, top + height * len(names) + 4, parts)
-    return figure(title, drawing, note, wide=wide)
+    return framed(title, drawing, note, wide=wide)
 
 
 def _column_names(matrix: Matrix, left: float, cell: float, top: float, turned: bool) -> Html:
