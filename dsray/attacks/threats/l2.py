@@ -27,6 +27,10 @@ class L2Config(ThreatConfig):
     def radius(self) -> str:
         return "a Euclidean distance in input-range units"
 
+    @property
+    def within(self) -> str:
+        return "the distances in the input range,"
+
     def largest(self, widths: Sequence[tuple[float, float]]) -> float:
         return math.sqrt(sum(numbers * width**2 for numbers, width in widths))
 

@@ -57,6 +57,11 @@ class ThreatConfig(Plugin):
         """What an epsilon must be, for error sentences: `in input-range units`."""
         raise NotImplementedError
 
+    @property
+    def within(self) -> str:
+        """What the largest radius bounds, for the error sentence of a larger one: `the input range`."""
+        return "the input range"
+
     def largest(self, widths: Sequence[tuple[float, float]]) -> float:
         """The radius that reaches every value of the range. widths: (how many numbers, high - low) of each tensor.
 
@@ -112,7 +117,7 @@ class ThreatConfig(Plugin):
             limits = "is 0 or more" if math.isinf(largest) else f"lies in [0, {largest:g}]"
             return f"{lowest:g} is negative; a radius {limits}"
         if peak > largest:
-            return f"{peak:g} is outside the input range [0, {largest:g}]; write {_instead(peak, largest)}"
+            return f"{peak:g} is outside {self.within} [0, {largest:g}]; write {_instead(peak, largest)}"
         return None
 
 

@@ -187,6 +187,14 @@ def test_a_radius_that_reaches_too_far_is_refused_in_the_units_of_its_threat(thr
     assert str(caught.value).startswith(sentence)
 
 
+def test_a_radius_of_a_stage_that_reaches_too_far_is_told_what_it_is_outside_of():
+    """The input ranges over [0, 1]; [0, 4] are the distances in it."""
+    said = "5 is outside {} [0, 4]; write 5/255 = 0.0196"
+    assert L2Config().fault_of_span(0.0, 5.0, 4.0) == said.format("the distances in the input range,")
+    assert LinfConfig().fault_of_span(0.0, 5.0, 4.0) == said.format("the input range")
+    assert L2Config().fault_of_span(0.0, 3.5, 4.0) is None
+
+
 def test_an_l2_radius_may_exceed_the_range_of_one_number():
     assert L2Config().on({"x": PHOTO}).check_radius(3.5) == 3.5
 
