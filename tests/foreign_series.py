@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from dsray.base import RequestError
 from dsray.inputs import Encoded, InputConfig, InputSpec, Shown, TensorSpec
-from dsray.models.encoders import EncoderConfig, ModalityEncoder
+from dsray.models.encoders import Encoder, EncoderConfig
 
 
 class SeriesInput(InputConfig):
@@ -143,7 +143,7 @@ def _numbers(row: Sequence[float | None]) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in row], float)
 
 
-class SeriesEncoder(ModalityEncoder):
+class SeriesEncoder(Encoder):
     """Pieces of the series as tokens; numbers that are missing are zeros."""
 
     def __init__(self, spec: SeriesSpec, piece: int, width: int):
