@@ -32,7 +32,7 @@ from dsray.serving.config import ServeConfig
 from dsray.testing.encoders import check_encoder
 from dsray.testing.inputs import check_input
 from dsray.verbs.attack import attack_run
-from dsray.verbs.check import plan
+from dsray.verbs.check import outline
 from dsray.verbs.compress import compress_run
 from dsray.verbs.predict import predict_file
 
@@ -208,7 +208,7 @@ def test_it_is_shown_in_the_report(home):
     fell = json.loads((home / "run/attack.json").read_text())["examples"]
     assert fell and fell[0]["clean"] != fell[0]["adversarial"] and fell[0]["difference"] is None
     assert f"<p>{fell[0]['adversarial']['content']}</p>" in report
-    assert "with the wave hidden" in report and "with the answer hidden" in report
+    assert "with the signal hidden" in report and "with the echo hidden" in report
 
 
 def test_verbs_on_its_record_go_on(home):
@@ -216,7 +216,7 @@ def test_verbs_on_its_record_go_on(home):
     compress_run(home / "run", [], trust=True, local=True, console=Console(quiet=True), command=[])
     assert (home / "run/metrics.json").read_text() == before
     shown = io.StringIO()
-    Console(file=shown, width=200).print(plan(Experiment.load(home / "x.yaml", [])))
+    Console(file=shown, width=200).print(outline(Experiment.load(home / "x.yaml", [])))
     assert "10 numbers from" in shown.getvalue()
 
 

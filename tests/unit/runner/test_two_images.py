@@ -160,4 +160,4 @@ def test_both_are_shown(home):
     example = json.loads((home / "run/evaluation.json").read_text())["examples"][1]["inputs"]
     for name in ("left", "right"):
         assert f'src="{example[name]["content"]}" alt="{name}, ' in report
-    assert "with the near hidden" in report and "with the far hidden" in report
+    assert "with the left hidden" in report and "with the right hidden" in report
