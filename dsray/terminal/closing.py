@@ -60,7 +60,8 @@ def next_commands(record: Record) -> list[str]:
     """What to type next, each line ready to paste."""
     program, run = _program("dsray"), shlex.quote(_shown(record.path))
     compressed = (record.path / "compressed" / "report.json").exists()
-    commands = [f"{program} serve {run}", f"{program} predict {run} FILE"] if compressed else []
+    trust = " --trust" if _has_foreign_inputs(record) else ""
+    commands = [f"{program} serve {run}{trust}", f"{program} predict {run} FILE{trust}"] if compressed else []
     sweep = _sweep(record.manifest.get("command") or [])
     if sweep is not None:
         commands.append(f"{program} tune {shlex.quote(str(sweep))}")
@@ -69,6 +70,12 @@ def next_commands(record: Record) -> list[str]:
     if any(record.path.glob("events.out.tfevents*")):
         commands.append(f"{_program('tensorboard')} --logdir {run}")
     return commands
+
+
+def _has_foreign_inputs(record: Record) -> bool:
+    """Whether its artefact names kinds of input that are not dsray's, which its verbs must be told to trust."""
+    inputs = (record.read_json("schema.json") or {}).get("inputs") or {}
+    return any(":" in str(spec.get("kind")) for spec in inputs.values())
 
 
 def _title(record: Record) -> Text:

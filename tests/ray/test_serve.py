@@ -174,6 +174,7 @@ def test_an_altered_artefact_is_refused(tiny_run, tmp_path):
         ({"run": "r", "port": "1"}, "serve.port: cannot be given here"),
         ({"run": "r", "max_bach": "1"}, "serve.max_bach: unknown key; did you mean 'max_batch'"),
         ({"run": "r", "max_batch": "0"}, "serve.max_batch: .*got '0'"),
+        ({"run": "r", "trust": "yes"}, "trust: got 'yes'; write trust=true"),
         ({"run": "/nowhere"}, "artefact: /nowhere/compressed holds no manifest.json"),
     ],
 )

@@ -26,9 +26,11 @@ from dsray.data import DataConfig, prepare
 from dsray.experiment import Experiment
 from dsray.inputs import INPUTS, SPECS
 from dsray.models.encoders import ENCODERS
+from dsray.record import Record
 from dsray.serving import Predictor
 from dsray.serving.api import build_api
 from dsray.serving.config import ServeConfig
+from dsray.terminal.closing import next_commands
 from dsray.testing.encoders import check_encoder
 from dsray.testing.inputs import check_input
 from dsray.verbs.attack import attack_run
@@ -213,6 +215,8 @@ def test_it_is_shown_in_the_report(home):
 
 def test_verbs_on_its_record_go_on(home):
     before = (home / "run/metrics.json").read_text()
+    commands = next_commands(Record.open(home / "run"))[:2]
+    assert all(command.endswith(" --trust") for command in commands) and " predict " in commands[1]
     compress_run(home / "run", [], trust=True, local=True, console=Console(quiet=True), command=[])
     assert (home / "run/metrics.json").read_text() == before
     shown = io.StringIO()
