@@ -102,7 +102,9 @@ class Experiment(Config):
         tree.setdefault("name", Path(path).stem)
         parsed = [parse_override(text) for text in overrides]
         resolved = cls.parse(tree)
-        return cls.parse(apply_overrides(resolved.tree(), parsed)) if parsed else resolved
+        if not parsed:
+            return resolved
+        return cls.parse(apply_overrides(_open(resolved.tree(), tree, [path for path, _ in parsed]), parsed))
 
     @classmethod
     def parse(cls, tree: dict[str, Any]) -> Experiment:
@@ -146,6 +148,23 @@ class Experiment(Config):
         if not (self.adversarial and self.adversarial.baseline and self.adversarial.stages):
             return None
         return undefended(self.stages(data), self.train)
+
+
+def _open(resolved: dict[str, Any], written: dict[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """The resolved tree; where an override changes the data, without the encoders that nobody named.
+
+    They were chosen for inputs that the override may take away or make others.
+    """
+    encoders = resolved["model"].get("encoders")
+    if encoders is None or not any(path.split(".")[0] == "data" for path in paths):
+        return resolved
+    model = written["model"] if isinstance(written.get("model"), dict) else {}
+    named = {
+        *(model.get("encoders") or {}),
+        *(path.split(".")[2] for path in paths if path.startswith("model.encoders.")),
+    }
+    kept = {name: encoder for name, encoder in encoders.items() if name in named}
+    return {**resolved, "model": {**resolved["model"], "encoders": kept}}
 
 
 class _TwiceError(Exception):

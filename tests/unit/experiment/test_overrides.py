@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from dsray.base import RequestError
+from dsray.experiment import Experiment
 from dsray.experiment.overrides import apply_overrides, merge, parse_override
 
 TREE = {
@@ -72,3 +74,30 @@ def test_merge_lays_mappings_over_each_other_and_replaces_lists_and_kinds():
     assert merge({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"c": 3}, "d": [2]}) == {"a": {"b": 1, "c": 3}, "d": [2]}
     assert merge({"kind": "pgd", "steps": 3}, {"kind": "fgsm"}) == {"kind": "fgsm"}
     assert merge({"kind": "pgd", "steps": 3}, {"steps": 4}) == {"kind": "pgd", "steps": 4}
+
+
+def two(tmp_path, encoders):
+    inputs = {name: {"kind": "image", "column": name, "size": 8} for name in ("front", "back")}
+    source = {"kind": "parquet", "train": "a", "test": "b"}
+    tree = {"data": {"source": source, "inputs": inputs, "label": "y"}, "model": {"encoders": encoders}}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(tree))
+    return tmp_path / "x.yaml"
+
+
+def test_an_input_that_an_override_takes_away_takes_the_encoder_that_nobody_named_along(tmp_path):
+    model = Experiment.load(two(tmp_path, {}), ["data.inputs.front=null"]).model
+    assert list(model.encoders) == ["back"]
+
+
+def test_an_input_that_an_override_makes_another_gets_an_encoder_that_reads_it(tmp_path):
+    changed = ["data.inputs.front.kind=text", "data.inputs.front.column=note", "model.encoders.back.patch=2"]
+    model = Experiment.load(two(tmp_path, {}), changed).model
+    assert model.encoders["front"].kind == "tokens"
+    assert model.encoders["back"].patch == 2
+
+
+def test_an_encoder_that_the_file_names_is_held_to_its_input(tmp_path):
+    path = two(tmp_path, {"front": {"kind": "patch", "patch": 2}})
+    assert Experiment.load(path, ["data.inputs.front.size=16"]).model.encoders["front"].patch == 2
+    with pytest.raises(RequestError, match=r"^model\.encoders\.front: is no input; valid: back$"):
+        Experiment.load(path, ["data.inputs.front=null"])
