@@ -95,6 +95,10 @@ class PlainModel(Routed):
         self.module = module
         self.name, self.tensors, self.names, self.classes = name, dict(tensors), names, classes
         self.keywords = {tensor: re.sub(r"\W", "_", tensor) for tensor in tensors}
+        if len(set(self.keywords.values())) < len(self.keywords):
+            raise RequestError(
+                f"model: {name} is given {', '.join(self.keywords)} as keywords, two of which are one; rename an input"
+            )
         taken = inspect.signature(module.forward).parameters
         for keyword in self.keywords.values():
             if not _takes(taken, keyword):

@@ -144,9 +144,12 @@ class Record:
         """
         return read_json(self.path, name)
 
-    def write_json(self, name: str, content: Any) -> Path:
-        """Write `content` as JSON: sorted keys, shortest exact floats, and null for numbers that are not finite."""
-        text = json.dumps(_plain(content), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    def write_json(self, name: str, content: Any, *, ordered: bool = False) -> Path:
+        """Write `content` as JSON: shortest exact floats, and null for numbers that are not finite.
+
+        ordered: the order of its keys means something; sorted otherwise.
+        """
+        text = json.dumps(_plain(content), sort_keys=not ordered, indent=1, ensure_ascii=False, allow_nan=False)
         return self.write_text(name, text + "\n")
 
     def write_text(self, name: str, text: str) -> Path:

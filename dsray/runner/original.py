@@ -103,7 +103,7 @@ def _noted(record: Record) -> dict[str, Any]:
 
 
 def _note(record: Record, config: DataConfig, data: Prepared) -> None:
-    record.write_json(SCHEMA, data.schema.model_dump(mode="json"))
+    record.write_json(SCHEMA, data.schema.model_dump(mode="json"), ordered=True)  # encoders stand in that of inputs
     about = {
         "fingerprint": data.fingerprint,
         "rows": {split: len(rows) for split, rows in data.splits.items()},
