@@ -75,7 +75,7 @@ def _find(tree: dict[str, Any], path: str) -> Any:
             parent = ".".join(walked)
             raise RequestError(f"tune.space.{path}: '{parent}' is {children!r}; write its keys out before tuning one")
         if key not in children:
-            hint = nearest(key, list(children))
+            hint = nearest(key, list(children)) if children else "write it out before tuning it"
             raise RequestError(f"tune.space.{path}: '{where}' is not in the experiment; {hint}")
         walked.append(key)
         node = children[key]

@@ -145,3 +145,12 @@ def test_the_objective_follows_the_experiment():
     assert objective_of(clean) == "val_accuracy"
     with pytest.raises(RequestError, match=r"tune\.objective: val_robust_accuracy needs an adversarial section"):
         objective_of(experiment(objective="val_robust_accuracy").replace(adversarial=None))
+
+
+def test_a_setting_of_a_module_that_the_file_leaves_out_is_to_be_written_out(digits):
+    given = experiment({"model.settings.hidden": {"kind": "choice", "options": [4, 8]}})
+    given = given.replace(model={"kind": "foreign_nets:Net"})
+    with pytest.raises(
+        RequestError, match=r"'model\.settings\.hidden' is not in the experiment; write it out before tuning it$"
+    ):
+        check_space(given, digits)
