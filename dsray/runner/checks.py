@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 
 from dsray.attacks import check_call
@@ -23,6 +24,7 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
     """A RequestError that names the field where the experiment does not fit its data or its own model."""
     experiment.stages(data)
     rehearse(experiment, data)
+    check_operations(experiment)
     model = skeleton(experiment.model, data.schema)
     check_patterns(experiment, [name for name, _ in model.named_parameters()])
     check_policies(experiment, model)
@@ -37,6 +39,19 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
             ("test", judge.curve_rows),
         ):
             judged_rows(data, split, count, threat)
+
+
+def check_operations(experiment: Experiment) -> None:
+    """A RequestError for an operation that is not made from the tensors that it changes, as those of version 0.1 are not."""
+    for i, operation in enumerate(experiment.augment.operations):
+        taken = inspect.signature(operation.make)
+        try:
+            taken.bind({})
+        except TypeError:
+            raise RequestError(
+                f"augment.operations.{i}: make of {type(operation).__name__} takes {taken}; it is called with (tensors), "
+                "those that it changes by their names in columns"
+            ) from None
 
 
 def check_calls(adversarial: AdversarialConfig) -> None:
