@@ -11,11 +11,12 @@ import torch
 
 from dsray.base import RequestError
 from dsray.data import UNLABELLED, DataConfig, DigitsConfig, Prepared, known, prepare
+from dsray.engine import JudgeConfig
 from dsray.experiment import Experiment
 from dsray.models import RoutedConfig
 from dsray.runner.evaluate import _detail
 from dsray.runner.figures import clean_figures, validation_figures
-from dsray.runner.judge import judged_rows, movable_rows
+from dsray.runner.judge import judged_rows, movable_rows, threat_of
 from dsray.verbs.check import _rows
 
 
@@ -72,9 +73,10 @@ def test_rows_without_a_label_are_in_no_figure_and_counted(digits, model):
 
 
 def test_unknown_rows_are_judged_as_wrong_and_never_attacked(partly):
+    threat = threat_of(JudgeConfig(), partly)
     for split in ("validation", "test"):
-        assert judged_rows(partly, split, 10_000).tolist() == partly.splits[split].tolist()
-        assert movable_rows(partly, split, 10_000).tolist() == known(partly, partly.splits[split]).tolist()
+        assert judged_rows(partly, split, 10_000, threat).tolist() == partly.splits[split].tolist()
+        assert movable_rows(partly, split, 10_000, threat).tolist() == known(partly, partly.splits[split]).tolist()
 
 
 def test_choices_are_made_by_all_rows_that_have_a_label(digits, partly, model):
