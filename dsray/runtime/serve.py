@@ -157,7 +157,7 @@ def answer_once(
     return answer, seconds
 
 
-def serve_forever(run: Path, config: ServeConfig, trust: Trust, console: Console) -> None:
+def serve_forever(run: Path, config: ServeConfig, console: Console, *, trust: Trust = False) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     check_port(config)
     Artefact.load(run / "compressed", trust)

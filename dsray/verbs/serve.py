@@ -21,7 +21,7 @@ def serve_run(run: Path, *, host: str | None, port: int | None, trust: bool, con
     config = serve_config(record, host, port)
     from dsray.runtime.serve import serve_forever
 
-    serve_forever(record.path, config, trust, console)
+    serve_forever(record.path, config, console, trust=trust)
 
 
 def serve_config(record: Record, host: str | None, port: int | None) -> ServeConfig:
