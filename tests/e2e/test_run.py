@@ -127,7 +127,7 @@ def test_an_interruption_ends_at_once_and_says_how_to_go_on(tmp_path, sent):
     started = time.monotonic()
     job.send_signal(sent)
     said, error = job.communicate(timeout=30)
-    assert time.monotonic() - started < 10  # a slow machine takes some seconds to end a cluster
+    assert time.monotonic() - started < 3
     assert job.returncode == 130
     assert (
         error.strip().splitlines()[-1].startswith("interrupted; go on with: dsray run jobs/experiments/quickstart.yaml")
