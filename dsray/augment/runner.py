@@ -36,13 +36,11 @@ def augment(columns: Columns, operations: Sequence[Operation], schema: Schema, s
         given = _read_only(columns)
         changed = operation(dict(given), key_of(seed, stage, index, kind))
         _check(given, changed, name)
-        columns = {
-            column: old if changed[column] is given[column] else changed[column] for column, old in columns.items()
-        } | {
-            column: _value(column, columns, changed[column], name, *inputs[column])
-            for column in inputs
-            if changed[column] is not given[column]
-        }
+        kept = dict(columns)
+        for column, new in changed.items():
+            if new is not given[column]:
+                kept[column] = _value(column, columns, new, name, *inputs[column]) if column in inputs else new
+        columns = kept
     return columns
 
 

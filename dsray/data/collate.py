@@ -24,9 +24,12 @@ def to_batch(columns: Columns, schema: Schema) -> Batch:
     """
     from dsray.base.batch import Batch  # torch: not for the workers of the data pipeline
 
-    unpacked = unpack(columns, schema)
+    inputs = {}
+    for name, spec in schema.inputs.items():
+        for part in spec.tensors:
+            inputs[flat(name, part)] = _tensor(spec.unpack(part, columns[flat(name, part)]))
     return Batch(
-        inputs={name: _tensor(unpacked[name]) for name in schema.tensors},
+        inputs=inputs,
         target=_tensor(columns["target"]),
         rows=_tensor(columns["row"]),
         epochs=_tensor(columns["epoch"]),
