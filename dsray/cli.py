@@ -175,7 +175,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         code = _interrupted()
     except typer.Exit as error:
         code = error.exit_code
-    except Exception as error:
+    except Exception as error:  # the last stop: a disk that is full is told, a defect is shown whole
         code = _foreign(error)
     sys.stdout.flush()
     if code in (0, 2):
