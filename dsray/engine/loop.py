@@ -15,6 +15,7 @@ from dsray.base import RunFailure
 from dsray.base.batch import Batch
 from dsray.data import Draws
 from dsray.engine.actions import ActionConfig, Border
+from dsray.engine.controls import changes
 from dsray.engine.executions import Execution
 from dsray.engine.ready import ReadyStage
 from dsray.engine.stage import Stage
@@ -77,7 +78,7 @@ class _Loop:
         ended = {"steps": state.step, "reason": reason} | ({"best": best.about()} if best else {})
         state.executed.append({"stage": stage.name, **ended})
         self._border(stage, "end", stage.on_exit, rows, **ended)
-        state.stage, state.step, state.history = state.stage + 1, 0, []
+        state.stage, state.step, state.history, state.controls = state.stage + 1, 0, [], {}
         self._checkpoint(stage)
 
     def _draws(self, stage: Stage, rows: np.ndarray) -> Draws:
@@ -101,7 +102,7 @@ class _Loop:
         state, execution = self.state, self.execution
         assert state.optimizer is not None
         ready.training_mode(state.model)
-        rate = ready.rate(state.step)
+        rate = ready.rate(state)
         set_rate(state.optimizer, rate)
         context = ready.context(state, batch, execution.model)
         parts = execution.forward_backward(context, ready.terms, stage.batch)
@@ -112,7 +113,7 @@ class _Loop:
         execution.optimizer_step(state.optimizer)
         if state.model.routing is not None:
             state.model.balance(execution.expert_load(context))
-        epsilon = ready.epsilon(state.step) if ready.epsilon else None
+        epsilon = ready.epsilon(state)
         if epsilon is not None:
             state.add_radius(epsilon)
         state.step, state.global_step = state.step + 1, state.global_step + 1
@@ -133,8 +134,11 @@ class _Loop:
         self.execution.gather(state)
         line = validation_line(state.model, self.worker, self.execution)
         state.history.append({k: v for k, v in line.items() if isinstance(v, float)})
-        self.worker.report(self._line("validation", stage) | line)
         decisions = [policy(state.history) for policy in ready.policies]
+        changed = changes(state.controls, zip(stage.policies, decisions, strict=True))
+        state.controls |= changed
+        line |= {f"control/{name}": factor for name, factor in changed.items()}
+        self.worker.report(self._line("validation", stage) | line)
         for decision in decisions:
             if decision.best_by and not stage.perturb:  # clean figures would choose the weights before the attack
                 state.keep_best(decision.best_by)

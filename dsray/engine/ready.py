@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 
-import torch
 from torch import Tensor, nn
 
 from dsray.attacks import Attack, Threat, perturb
@@ -15,6 +14,7 @@ from dsray.base.noise import key_of
 from dsray.base.schedules import Schedule
 from dsray.data.movable import movable
 from dsray.data.schema import Schema
+from dsray.engine.attacked import attacked_rows
 from dsray.engine.context import Context, Perturbation, divergence
 from dsray.engine.executions import WeightedTerm
 from dsray.engine.stage import Stage
@@ -23,18 +23,19 @@ from dsray.optim import trainable_names
 
 
 class ReadyStage:
-    """What a stage says, built, for worker `rank` of `size`. `epsilon` is None where the stage has no attack."""
+    """What a stage says, built, for worker `rank` of `size`; a factor that the state's controls hold stands on it."""
 
     def __init__(self, stage: Stage, state: TrainState, schema: Schema, seed: int, rank: int = 0, size: int = 1):
         self.stage, self.seed, self.rank, self.size = stage, seed, rank, size
-        self.rate: Schedule = stage.rates.schedule.build(stage.steps)
+        self.rates: Schedule = stage.rates.schedule.build(stage.steps)
         names = apart([term.kind for term in stage.terms])
         self.terms: list[WeightedTerm] = [
             (name, t.weight.build(stage.steps), t.build()) for name, t in zip(names, stage.terms, strict=True)
         ]
         self.policies = [policy.build() for policy in stage.policies]
-        self.epsilon: Schedule | None = stage.perturb.epsilon.build(stage.steps) if stage.perturb else None
-        self.attacked = self._attacked(len(state.memory.rows) > 0)
+        self.radii: Schedule | None = stage.perturb.epsilon.build(stage.steps) if stage.perturb else None
+        replayed = stage.replay.rows(stage.batch) if stage.replay and len(state.memory.rows) else 0
+        self._attacked = lru_cache(1)(partial(attacked_rows, stage.batch, replayed, rank=rank, size=size))
         self.attack: Attack | None = stage.perturb.attack.build() if stage.perturb else None
         self.threat: Threat | None = stage.perturb.threat.on(movable(schema)) if stage.perturb else None
         freeze(state.model, stage)
@@ -49,29 +50,43 @@ class ReadyStage:
         for part in self.frozen:
             part.eval()
 
+    def rate(self, state: TrainState) -> float:
+        """The learning rate of the state's step, before the scales of layers."""
+        return self.rates(state.step) * state.controls.get("rate", 1.0)
+
+    def epsilon(self, state: TrainState) -> float | None:
+        """The radius of the state's step; None where the stage has no attack."""
+        return self.radii(state.step) * state.controls.get("epsilon", 1.0) if self.radii else None
+
+    def attacked(self, state: TrainState) -> Tensor:
+        """Positions of this worker's rows that the state's step attacks, a share of at most 1."""
+        share = min(1.0, self.stage.perturb.share * state.controls.get("share", 1.0)) if self.stage.perturb else 0.0
+        return self._attacked(share)
+
     def context(self, state: TrainState, batch: Batch, model: nn.Module) -> Context:
         """The context of this step on this worker's rows."""
-        rows = self._moved(batch) if self.epsilon else None
+        epsilon = self.epsilon(state)
+        rows = self._moved(batch, self.attacked(state)) if epsilon is not None else None
         return Context(
             model,
             batch,
             state.step,
-            perturbation=self._perturbation(model, state.step, rows) if rows is not None else None,
+            perturbation=None if epsilon is None or rows is None else self._perturbation(model, epsilon, rows),
             moved=rows,
             climbs_divergence=bool(self.stage.perturb and self.stage.perturb.climbs == "clean_divergence"),
             anchors=state.anchors,
         )
 
-    def _moved(self, batch: Batch) -> Tensor:
+    def _moved(self, batch: Batch, attacked: Tensor) -> Tensor:
         """Positions of the rows that are attacked and have something to move."""
-        rows = self.attacked.to(batch.device)
+        rows = attacked.to(batch.device)
         return rows[self.threat.there(batch)[rows]] if self.threat else rows
 
-    def _perturbation(self, model: nn.Module, step: int, rows: Tensor) -> Perturbation:
+    def _perturbation(self, model: nn.Module, epsilon: float, rows: Tensor) -> Perturbation:
         seed = key_of(self.seed, "perturb", self.stage.name)
         own = self.stage.perturb.attack.in_training if self.stage.perturb else None
 
-        def perturbed(epsilon: float, batch: Batch, clean: Tensor | None) -> Batch:
+        def perturbed(batch: Batch, clean: Tensor | None) -> Batch:
             if epsilon == 0 or self.attack is None or self.threat is None or len(rows) == 0:
                 return batch
             loss = own if clean is None else divergence(clean[rows])
@@ -79,22 +94,7 @@ class ReadyStage:
             moved = perturb(self.attack, model, part, epsilon, threat=self.threat, loss=loss, seed=seed)
             return self.threat.put(batch, rows, moved)
 
-        return partial(perturbed, self.epsilon(step) if self.epsilon else 0.0)
-
-    def _attacked(self, remembers: bool) -> Tensor:
-        """Which of this worker's rows are attacked: the stage's share of the global batch, new and replayed rows alike.
-
-        New rows come first in a batch (see `Draws`); the first ones of each kind are attacked.
-        """
-        batch = self.stage.batch
-        share = self.stage.perturb.share if self.stage.perturb else 0.0
-        old = self.stage.replay.rows(batch) if self.stage.replay and remembers else 0
-        whole = round(batch * share)
-        of_old = max(round(old * share), whole - (batch - old))
-        attacked = torch.zeros(batch, dtype=torch.bool)
-        attacked[: whole - of_old] = True
-        attacked[batch - old : batch - old + of_old] = True
-        return attacked[self.rank :: self.size].nonzero()[:, 0]
+        return perturbed
 
 
 def apart(kinds: Sequence[str]) -> list[str]:

@@ -36,7 +36,8 @@ class TrainState:
     """Model and everything that grows while it learns. Randomness needs no state: it is a function of the step.
 
     stage, step: position in the list of stages and inside the stage. history: validation lines of the current stage,
-    what policies decide on; best: the weights that one of them found best. mean_radius, radius_steps: of the epsilons
+    what policies decide on; best: the weights that one of them found best; controls: the factors that they set, of the
+    current stage too. mean_radius, radius_steps: of the epsilons
     of all steps of attacked stages, in input-range units. executed: the stages as they really ran. task_accuracy: row i,
     accuracy on tasks 0..i after task i. optimizer_memory: optimiser tensors of parameters that the current optimiser
     does not hold.
@@ -48,6 +49,7 @@ class TrainState:
     step: int = 0
     global_step: int = 0
     best: Best | None = None
+    controls: dict[str, float] = field(default_factory=dict)
     mean_radius: float = 0.0
     radius_steps: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -73,6 +75,7 @@ class TrainState:
             "mean_radius": self.mean_radius,
             "radius_steps": self.radius_steps,
             "history": self.history,
+            "controls": self.controls,
             "best": self.best.about() if self.best else None,
             "executed": self.executed,
             "anchors": len(self.anchors),
@@ -110,6 +113,7 @@ class TrainState:
         self.stage, self.step, self.global_step = plain["stage"], plain["step"], plain["global_step"]
         self.mean_radius, self.radius_steps = plain["mean_radius"], plain["radius_steps"]
         self.history, self.executed = list(plain["history"]), list(plain["executed"])
+        self.controls = dict(plain.get("controls", {}))  # an older version had none
         self.task_accuracy = [list(row) for row in plain["task_accuracy"]]
 
     def keep_best(self, figure: str) -> None:

@@ -23,6 +23,7 @@ from dsray.engine import (
     compile_stages,
     undefended,
 )
+from dsray.engine.controls import check_controls
 from dsray.experiment.overrides import apply_overrides, merge, parse_override
 from dsray.inputs import SPECS, InputSpec
 from dsray.models import AnyModel
@@ -59,6 +60,7 @@ class Experiment(Config):
                     f"adversarial.stages.{i}.share: {stage.share:g} of {self.train.batch} rows is none; give more"
                 )
         self.augment.choose({name: part.gives() for name, part in self.data.inputs.items()})
+        check_controls(self.train.policies, bool(self.adversarial and self.adversarial.stages))
         if self.adversarial:
             self.adversarial.check_threats(ranges(self.data))
         replay = self.continual.replay(1) if self.continual else None

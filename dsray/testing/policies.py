@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from dsray.base.figures import WATCHED
+from dsray.engine.controls import CONTROLS
 from dsray.engine.policies import CONTINUE, Decision, PolicyConfig
 from dsray.testing.settings import check_round_trip
 
@@ -18,7 +19,7 @@ def check_policy(config: PolicyConfig) -> None:
     """A pure function of the validations so far: the same decision whenever it is asked, nothing written into them.
 
     Before the first validation it lets the stage go on; it names best weights by a figure of the validations, and only
-    where `keeps_best` says so.
+    where `keeps_best` says so; it sets controls that something reads, to factors of 0 or more, and only those in `sets`.
     """
     check_round_trip(config)
     policy, histories = config.build(), _histories()
@@ -34,6 +35,9 @@ def check_policy(config: PolicyConfig) -> None:
     if config.keeps_best:
         named = any(decision.best_by for decision in decisions)
         assert named, "it says that it keeps best weights and names none"
+    for name in config.sets:
+        assert name in CONTROLS, f"it sets '{name}', which nothing reads"
+        assert any(name in decision.set for decision in decisions), f"`sets` names {name}, and it never sets it"
 
 
 def _checked(decision: Decision, config: PolicyConfig, history: History) -> Decision:
@@ -42,6 +46,9 @@ def _checked(decision: Decision, config: PolicyConfig, history: History) -> Deci
     if decision.best_by is not None:
         assert config.keeps_best, "it names best weights, and keeps_best says that it does not"
         assert history and decision.best_by in history[-1], f"'{decision.best_by}' is no figure of the validation"
+    for name, factor in decision.set.items():
+        assert name in config.sets, f"it set '{name}', which `sets` does not name"
+        assert math.isfinite(factor) and factor >= 0, f"it set {name} to {factor}, which is no factor of 0 or more"
     return decision
 
 

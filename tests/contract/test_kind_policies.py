@@ -41,6 +41,10 @@ def best_by(figure):
     return lambda history: Decision(best_by=figure) if history else CONTINUE
 
 
+def setting(**controls):
+    return lambda history: Decision(set=controls) if history else CONTINUE
+
+
 @pytest.mark.parametrize(
     ("replaced", "promise"),
     [
@@ -52,6 +56,10 @@ def best_by(figure):
         ({"build": lambda self: best_by("accuracy")}, "keeps_best says that it does not"),
         ({"build": lambda self: best_by("beauty"), "keeps_best": property(lambda self: True)}, "'beauty' is no figure"),
         ({"keeps_best": property(lambda self: True)}, "keeps best weights and names none"),
+        ({"build": lambda self: setting(rate=0.5)}, "set 'rate', which `sets` does not name"),
+        ({"sets": property(lambda self: ("rate",))}, "`sets` names rate, and it never sets it"),
+        ({"build": lambda self: setting(speed=1), "sets": property(lambda self: ("speed",))}, "which nothing reads"),
+        ({"build": lambda self: setting(rate=-1), "sets": property(lambda self: ("rate",))}, "no factor of 0 or more"),
     ],
 )
 def test_a_broken_policy_is_found_out(replaced, promise):

@@ -21,7 +21,7 @@ from dsray.base.schedules import AnySchedule, ConstantConfig, CosineConfig, Line
 from dsray.data import AnySource, DigitsConfig, ParquetConfig
 from dsray.engine import RowFilter
 from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig
-from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig
+from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig, ReduceRateConfig
 from dsray.engine.terms import AnyTerm, EwcConfig, MadryConfig, TaskConfig, TradesConfig
 from dsray.inputs import AnyInput, AnySpec, ImageInput, ImageSpec, TextInput, TextSpec
 from dsray.models import AnyModel, RoutedConfig
@@ -135,6 +135,8 @@ KINDS = (
             PlateauConfig(metric="loss", keep="last", tolerance=0.1),
             ReachConfig(value=0.9),
             ReachConfig(metric="loss", value=0.1),
+            ReduceRateConfig(),
+            ReduceRateConfig(metric="loss", factor=0.1, patience=3, tolerance=0.1, least=0),
         ),
     ),
     Kind(

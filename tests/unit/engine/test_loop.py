@@ -224,10 +224,10 @@ def test_as_many_rows_are_perturbed_on_any_number_of_workers(digits, batch, size
     state = TrainState(x.model.build(digits.schema))
     of_one = ReadyStage(x.stages(digits)[1], state, digits.schema, 0)
     of_many = [ReadyStage(x.stages(digits)[1], state, digits.schema, 0, rank, size) for rank in range(size)]
-    attacked = of_one.attacked.tolist()
+    attacked = of_one.attacked(state).tolist()
     assert attacked == list(range(round(batch * share)))
     positions = [np.arange(batch)[rank::size] for rank in range(size)]
-    found = [mine[r.attacked.numpy()].tolist() for r, mine in zip(of_many, positions, strict=True)]
+    found = [mine[r.attacked(state).numpy()].tolist() for r, mine in zip(of_many, positions, strict=True)]
     assert sorted(itertools.chain(*found)) == attacked
 
 
@@ -256,11 +256,11 @@ def test_replayed_rows_are_attacked_in_the_same_share_as_new_ones(digits, batch,
     found = []
     for rank in range(size):
         ready = ReadyStage(second, state, digits.schema, 0, rank, size)
-        found += replayed[rank::size][ready.attacked.numpy()].tolist()
+        found += replayed[rank::size][ready.attacked(state).numpy()].tolist()
     assert (len(found) - sum(found), sum(found)) == (new, old)
 
 
-def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits):
+def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits, monkeypatch):
     """Attacked rows need not be the first ones of the batch."""
     stage = {**ADVERSARIAL["stages"][0], "share": 0.5, "epsilon": 0.1, "loss": "trades"}
     x = experiment(adversarial={"stages": [stage]}, continual=CONTINUAL)
@@ -271,8 +271,8 @@ def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits):
     ready = ReadyStage(x.stages(digits)[-1], state, digits.schema, 0)
     batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
     moved = ready.context(state, batch, state.model).adversarial_batch.inputs["image"]
-    part = batch.select(ready.attacked)
-    ready.attacked = torch.arange(len(part))
+    part = batch.select(ready.attacked(state))
+    monkeypatch.setattr(ready, "attacked", lambda state: torch.arange(len(part)))
     of_part = ready.context(state, part, state.model)
     expected = of_part.adversarial_batch.inputs["image"]
     still = [i for i in range(32) if torch.equal(moved[i], batch.inputs["image"][i])]

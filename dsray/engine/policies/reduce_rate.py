@@ -1,0 +1,52 @@
+"""Lower the learning rate where a stage no longer improves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import Field
+
+from dsray.base.figures import figure
+from dsray.base.protocols import Policy
+from dsray.engine.policies.policy import CONTINUE, Decision, PolicyConfig
+from dsray.engine.policies.watched import Watched
+
+
+class ReduceRateConfig(PolicyConfig):
+    """Multiply the rate by `factor` each time that `metric` has not improved by more than `tolerance` for `patience` validations.
+
+    As torch.optim.lr_scheduler.ReduceLROnPlateau does, whose patience is one less and whose rate is set, not multiplied.
+    """
+
+    kind: Literal["reduce_rate"] = "reduce_rate"
+    metric: Watched = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
+    factor: float = Field(0.5, gt=0, lt=1, description="what the rate is multiplied by")
+    patience: int = Field(2, ge=1, description="validations without improvement")
+    tolerance: float = Field(0.0, ge=0, description="change that counts as improvement, in units of the metric")
+    least: float = Field(0.01, ge=0, lt=1, description="least share of the rate that is left of it")
+
+    @property
+    def watches(self) -> str:
+        return self.metric
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        return ("rate",)
+
+    def build(self) -> Policy:
+        def policy(history: list[dict[str, float]]) -> Decision:
+            times = self._reductions(figure(self.metric).gain(line[self.metric]) for line in history)
+            return Decision(set={"rate": max(self.least, self.factor**times)}) if times else CONTINUE
+
+        return policy
+
+    def _reductions(self, gains: Iterable[float]) -> int:
+        """How often the rate has been reduced after validations with these gains, the oldest first."""
+        best, waited, times = -math.inf, 0, 0
+        for gain in gains:
+            best, waited = (gain, 0) if gain > best + self.tolerance else (best, waited + 1)
+            if waited == self.patience:
+                waited, times = 0, times + 1
+        return times
