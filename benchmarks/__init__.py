@@ -1,1 +1,1 @@
-"""Benchmarks: claim, baseline and ours side by side in one run. `python -m benchmarks NAME [--quick] [--json FILE]`."""
+"""Benchmarks: claim, baseline and ours side by side, kept row by row in `results/`. `python -m benchmarks NAME`."""

@@ -11,15 +11,18 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.harness.benchmark import Benchmark, Rows
 from benchmarks.readings import READINGS, Reading, Whole, make_whole
 from dsray.base import DsrayError
 
-TRIES = 300
+OUTCOMES = ("refused", "noticed", "harmless", "read as whole", "wrong figures", "traceback")
+"""How a try may end; the last three must not be."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,7 @@ def attempt(damage: Damage, whole: Whole) -> dict[str, Any]:
 
 
 def outcome_of(read: Callable[[Path], Reading], root: Path, right: Reading) -> tuple[str, str]:
-    """`refused`, `noticed`, `harmless`, or one of the three that must not be: `read as whole`, `wrong figures`,
-    `traceback`."""
+    """One of `OUTCOMES`, and what was said."""
     try:
         found = read(root)
     except DsrayError as error:
@@ -90,35 +92,43 @@ def outcome_of(read: Callable[[Path], Reading], root: Path, right: Reading) -> t
     return ("harmless" if found.parts == right.parts else "read as whole"), ""
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, int]:
-    """How many tries ended how."""
-    count = [row["outcome"] for row in rows].count
-    return {
-        "tried": len(rows),
-        "refused": count("refused"),
-        "noticed": count("noticed"),
-        "harmless": count("harmless"),
-        "read_as_whole": count("read as whole"),
-        "tracebacks": count("traceback"),
-        "wrong_figures": count("wrong figures"),
-    }
+class Damages(Benchmark):
+    """300 tries, or 60; one whole run is made for all of them."""
 
+    def rows(self) -> list[str]:
+        """The number of each try."""
+        return [str(number) for number in range(60 if self.quick else 300)]
 
-def measure(
-    save: Callable[[dict[str, Any]], None], *, quick: bool = False, earlier: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """300 tries, or 60; `save` is called after each, and tries that `earlier` holds are not repeated."""
-    torch.set_num_threads(1)
-    rows = list((earlier or {}).get("rows", []))
-    found: dict[str, Any] = {"benchmark": "damage", "claim": "no damaged byte is read as whole", "rows": rows}
-    with tempfile.TemporaryDirectory() as scratch:
-        whole = make_whole(Path(scratch))
-        done = {row["number"] for row in rows}
-        for number in range(60 if quick else TRIES):
-            if number not in done:
-                rows.append(attempt(draw(number, whole), whole))
-                found["summary"] = summary(rows)
-                save(found)
-    found["summary"] = summary(rows)
-    save(found)
-    return found
+    def experiments(self, key: str) -> tuple[Path, ...]:
+        """None: the experiment stands in `readings.py`."""
+        return ()
+
+    def measure(self, key: str) -> dict[str, Any]:
+        """The damage of that number, and what came of it."""
+        return attempt(draw(int(key), self._whole), self._whole)
+
+    def summary(self, rows: Rows) -> dict[str, int]:
+        """How many tries ended how."""
+        count = [row["outcome"] for row in rows.values()].count
+        return {"tried": len(rows)} | {outcome: count(outcome) for outcome in OUTCOMES}
+
+    def table(self, rows: Rows) -> str:
+        """Ways to end by kinds of files."""
+        kinds, ended = list(READINGS), [(row["outcome"], row["kind"]) for row in rows.values()]
+        words = {
+            "refused": "refused in one sentence",
+            "noticed": "said and worked around, figures as before",
+            "harmless": "nothing that is read was lost",
+        }
+        lines = [("what came of it", *kinds), ("---",) * (1 + len(kinds))]
+        lines += [(words.get(way, way), *(str(ended.count((way, kind))) for kind in kinds)) for way in OUTCOMES]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + (
+            f"\n\n{len(rows)} tries on a small run of digits with constructed questions, each with a byte that flips, a file "
+            "that is cut or a stretch that becomes zeros in a fresh copy; the last three must be 0."
+        )
+
+    @cached_property
+    def _whole(self) -> Whole:
+        torch.set_num_threads(1)
+        self._scratch = tempfile.TemporaryDirectory()
+        return make_whole(Path(self._scratch.name))

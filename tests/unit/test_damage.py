@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.damage import attempt, draw, measure, outcome_of, summary
+from benchmarks.damage import Damages, attempt, draw, outcome_of
 from benchmarks.readings import READINGS, make_whole
 from dsray.base import RequestError
 from dsray.base.sums import write_sums
@@ -23,7 +23,7 @@ def whole(tmp_path_factory):
 
 def test_sixty_damages(whole):
     rows = [attempt(draw(number, whole), whole) for number in range(TRIES)]
-    found = summary(rows)
+    found = Damages().summary({str(row["number"]): row for row in rows})
     wrong = [row for row in rows if row["outcome"] not in ("refused", "noticed")]
     assert (found["tried"], wrong) == (TRIES, [])
     assert {(row["kind"], row["how"]) for row in rows} == {
@@ -78,13 +78,11 @@ def test_the_sample_would_see_a_traceback(whole, tmp_path):
     assert fails(RequestError("one line")) == ("refused", "one line")
 
 
-def test_a_cut_run_of_the_benchmark_goes_on(monkeypatch):
-    """What its file holds is not tried again."""
-    monkeypatch.setattr("benchmarks.damage.TRIES", 4)
-    saved = []
-    first = measure(lambda found: saved.append(len(found["rows"])))
-    assert saved == [1, 2, 3, 4, 4]
-    first["rows"] = first["rows"][:3]
-    again = measure(lambda found: saved.append(len(found["rows"])), earlier=first)
-    assert saved[5:] == [4, 4]
-    assert [row["number"] for row in again["rows"]] == [0, 1, 2, 3]
+def test_the_table_counts_by_kind(whole):
+    """One row of each kind, the first made to look as if it were read as whole."""
+    rows = {str(number): attempt(draw(number, whole), whole) for number in range(5)}
+    rows["0"] |= {"outcome": "read as whole"}
+    lines = Damages().table(rows).splitlines()
+    assert lines[0] == "| what came of it | checkpoint | model | cache | artefact | record |"
+    assert "| read as whole | 1 | 0 | 0 | 0 | 0 |" in lines
+    assert sum(int(cell) for line in lines[2:8] for cell in line.split("|")[2:-1]) == 5
