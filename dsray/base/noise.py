@@ -48,6 +48,12 @@ def _mix(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
+def mixed(keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(n,) uint64: a hash of each value under its key; both (n,) uint64."""
+    with np.errstate(over="ignore"):
+        return _mix(_mix(keys + values * np.uint64(_GOLDEN)) + np.uint64(_MIX1))
+
+
 def uniform(key: int, rows: np.ndarray, epochs: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(rows, *shape) float32 in [0, 1): independent of the order and company of the rows.
 

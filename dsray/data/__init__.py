@@ -4,6 +4,7 @@ from dsray.data.balance import uneven
 from dsray.data.collate import to_batch
 from dsray.data.config import DataConfig
 from dsray.data.draws import Draws
+from dsray.data.facts import Facts
 from dsray.data.files import read_rows
 from dsray.data.labels import UNKNOWN, UNLABELLED
 from dsray.data.order import draw, draw_range, steps_of
@@ -11,18 +12,25 @@ from dsray.data.pipeline import fit_schema, fits, prepare_table
 from dsray.data.prepare import contents_of, fingerprint_of, prepare
 from dsray.data.prepared import Prepared, assemble, known, labelled
 from dsray.data.requests import columns_of
+from dsray.data.samplers import AnySampler, BalancedConfig, SamplerConfig, Shuffled, ShuffledConfig
 from dsray.data.sources import AnySource, DigitsConfig, ParquetConfig, SourceConfig
 from dsray.data.tables import load_tables
 
 __all__ = [
     "UNKNOWN",
     "UNLABELLED",
+    "AnySampler",
     "AnySource",
+    "BalancedConfig",
     "DataConfig",
     "DigitsConfig",
     "Draws",
+    "Facts",
     "ParquetConfig",
     "Prepared",
+    "SamplerConfig",
+    "Shuffled",
+    "ShuffledConfig",
     "SourceConfig",
     "assemble",
     "columns_of",

@@ -8,19 +8,20 @@ import numpy as np
 
 from dsray.base.noise import key_of
 from dsray.data.order import draw
+from dsray.data.samplers import Sampler
 
 
 @dataclass(frozen=True)
 class Draws:
     """The global batches of a stage: a pure function of the step, the same on any number of workers.
 
-    rows: the stage's row ids. memory: those of the replay memory. replayed: how many of each batch are
+    sampler: of the stage's own rows. memory: row ids of the replay memory. replayed: how many of each batch are
     drawn from it where it holds any.
     """
 
     seed: int
     stage: str
-    rows: np.ndarray
+    sampler: Sampler
     batch: int
     memory: np.ndarray
     replayed: int
@@ -28,7 +29,8 @@ class Draws:
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Row ids and epochs (both (batch,) int64) of global batch `step`; replayed rows come last."""
         old = self.replayed if len(self.memory) else 0
-        rows, epochs = draw(self.seed, self.stage, self.rows, self.batch - old, step)
+        new = self.batch - old
+        rows, epochs = self.sampler(self.seed, self.stage, step * new, (step + 1) * new)
         if old:
             again, passes = draw(key_of(self.seed, "replay"), self.stage, self.memory, old, step)
             rows, epochs = np.concatenate([rows, again]), np.concatenate([epochs, passes])

@@ -82,6 +82,7 @@ def _stage(name: str, train: TrainConfig, regime: AdversarialStage | None) -> St
         name=name,
         steps=1,
         batch=train.batch,
+        sampler=train.sampler,
         optimizer=train.optimizer,
         rates=(regime.rates if regime and regime.rates else train.rates),
         perturb=regime.perturb() if regime else None,

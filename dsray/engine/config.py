@@ -21,6 +21,7 @@ from dsray.attacks import (
 from dsray.base import Config
 from dsray.base.schedules import AnySchedule
 from dsray.data.movable import NOTHING, ONE, Range
+from dsray.data.samplers import AnySampler, ShuffledConfig
 from dsray.engine.executions import Precision
 from dsray.engine.length import Length
 from dsray.engine.policies import AnyPolicy
@@ -33,6 +34,7 @@ class TrainConfig(Length):
     """Clean training, and what every later stage inherits from it."""
 
     batch: int = Field(64, ge=1, description="rows of a global batch, over all workers")
+    sampler: AnySampler = Field(ShuffledConfig(), description="order of the rows of every stage: shuffled, or balanced")
     optimizer: AnyOptimizer = AdamWConfig()
     rates: Rates = Field(Rates(), description="learning rates of every stage that brings none of its own")
     task: TaskConfig = Field(TaskConfig(), description="the supervised loss")

@@ -13,7 +13,7 @@ import torch
 
 from dsray.base import RunFailure
 from dsray.base.batch import Batch
-from dsray.data import Draws
+from dsray.data import Draws, Facts
 from dsray.engine.actions import ActionConfig, Border
 from dsray.engine.controls import changes
 from dsray.engine.executions import Execution
@@ -71,8 +71,9 @@ class _Loop:
         rows = stage.rows.select(self.worker.data, "train", stage.name)
         if state.step == 0:
             self._border(stage, "begin", (), rows)
-        ready = ReadyStage(stage, state, self.worker.data.schema, self.seed, self.worker.rank, self.worker.size)
-        draws = self._draws(stage, rows)
+        facts = Facts.of(self.worker.data, rows, stage.steps)
+        ready = ReadyStage(stage, state, facts, self.seed, self.worker.rank, self.worker.size)
+        draws = self._draws(stage, facts, rows)
         reason = self._steps(stage, ready, draws)
         best = state.put_back_best()
         ended = {"steps": state.step, "reason": reason} | ({"best": best.about()} if best else {})
@@ -81,10 +82,11 @@ class _Loop:
         state.stage, state.step, state.history, state.controls = state.stage + 1, 0, [], {}
         self._checkpoint(stage)
 
-    def _draws(self, stage: Stage, rows: np.ndarray) -> Draws:
+    def _draws(self, stage: Stage, facts: Facts, rows: np.ndarray) -> Draws:
         replayed = stage.replay.rows(stage.batch) if stage.replay else 0
         memory = self.state.memory.rows if stage.replay else self.state.memory.rows[:0]
-        return Draws(self.seed, stage.name, rows, stage.batch, memory, replayed)
+        sampler = stage.sampler.build(facts, rows, self.worker.data.columns["target"][rows])
+        return Draws(self.seed, stage.name, sampler, stage.batch, memory, replayed)
 
     def _steps(self, stage: Stage, ready: ReadyStage, draws: Draws) -> str:
         """Train to the end of the stage; returns why it ended."""

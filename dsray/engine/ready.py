@@ -12,8 +12,8 @@ from dsray.base.batch import Batch
 from dsray.base.modes import frozen_parts
 from dsray.base.noise import key_of
 from dsray.base.schedules import Schedule
+from dsray.data.facts import Facts
 from dsray.data.movable import movable
-from dsray.data.schema import Schema
 from dsray.engine.attacked import attacked_rows
 from dsray.engine.context import Context, Perturbation, divergence
 from dsray.engine.executions import WeightedTerm
@@ -25,19 +25,19 @@ from dsray.optim import trainable_names
 class ReadyStage:
     """What a stage says, built, for worker `rank` of `size`; a factor that the state's controls hold stands on it."""
 
-    def __init__(self, stage: Stage, state: TrainState, schema: Schema, seed: int, rank: int = 0, size: int = 1):
+    def __init__(self, stage: Stage, state: TrainState, facts: Facts, seed: int, rank: int = 0, size: int = 1):
         self.stage, self.seed, self.rank, self.size = stage, seed, rank, size
         self.rates: Schedule = stage.rates.schedule.build(stage.steps)
         names = apart([term.kind for term in stage.terms])
         self.terms: list[WeightedTerm] = [
-            (name, t.weight.build(stage.steps), t.build()) for name, t in zip(names, stage.terms, strict=True)
+            (name, t.weight.build(stage.steps), t.build(facts)) for name, t in zip(names, stage.terms, strict=True)
         ]
-        self.policies = [policy.build() for policy in stage.policies]
+        self.policies = [policy.build(facts) for policy in stage.policies]
         self.radii: Schedule | None = stage.perturb.epsilon.build(stage.steps) if stage.perturb else None
         replayed = stage.replay.rows(stage.batch) if stage.replay and len(state.memory.rows) else 0
         self._attacked = lru_cache(1)(partial(attacked_rows, stage.batch, replayed, rank=rank, size=size))
         self.attack: Attack | None = stage.perturb.attack.build() if stage.perturb else None
-        self.threat: Threat | None = stage.perturb.threat.on(movable(schema)) if stage.perturb else None
+        self.threat: Threat | None = stage.perturb.threat.on(movable(facts.schema)) if stage.perturb else None
         freeze(state.model, stage)
         self.frozen = frozen_parts(state.model)
         learning = {n: p for n, p in state.model.named_parameters() if p.requires_grad}

@@ -9,6 +9,7 @@ from pydantic import Field
 from dsray.attacks import AnyAttack, AnyThreat
 from dsray.base import Config
 from dsray.base.schedules import AnySchedule
+from dsray.data.samplers import AnySampler, ShuffledConfig
 from dsray.engine.actions import AnyAction
 from dsray.engine.policies import AnyPolicy
 from dsray.engine.rows import Replay, RowFilter
@@ -35,6 +36,7 @@ class Stage(Config):
     steps: int = Field(ge=1)
     batch: int = Field(ge=1, description="rows of a global batch")
     rows: RowFilter = RowFilter()
+    sampler: AnySampler = ShuffledConfig()
     replay: Replay | None = None
     trainable: tuple[Pattern, ...] = ("*",)
     optimizer: AnyOptimizer

@@ -9,9 +9,11 @@ from dsray.attacks import check_call
 from dsray.base import RequestError
 from dsray.base.figures import figure
 from dsray.base.routed import Routed
-from dsray.data import Prepared
+from dsray.data import Facts, Prepared
 from dsray.data.movable import movable
 from dsray.engine import AdversarialConfig
+from dsray.engine.policies import PolicyConfig
+from dsray.engine.terms import TermConfig
 from dsray.experiment import Experiment
 from dsray.models import skeleton
 from dsray.optim import Pattern, Rates, first_match
@@ -25,6 +27,7 @@ def check_experiment(experiment: Experiment, data: Prepared) -> None:
     experiment.stages(data)
     rehearse(experiment, data)
     check_operations(experiment)
+    check_builds(experiment, data)
     model = skeleton(experiment.model, data.schema)
     check_patterns(experiment, [name for name, _ in model.named_parameters()])
     check_policies(experiment, model)
@@ -52,6 +55,28 @@ def check_operations(experiment: Experiment) -> None:
                 f"augment.operations.{i}: make of {type(operation).__name__} takes {taken}; it is called with (tensors), "
                 "those that it changes by their names in columns"
             ) from None
+
+
+def check_builds(experiment: Experiment, data: Prepared) -> None:
+    """A RequestError for a term or a policy that is not built from facts, or that refuses those of the training rows."""
+    facts = Facts.of(data, data.splits["train"], 1)
+    built: dict[str, TermConfig | PolicyConfig] = {"train.task": experiment.train.task}
+    built |= {f"train.policies.{i}": policy for i, policy in enumerate(experiment.train.policies)}
+    stages = experiment.adversarial.stages if experiment.adversarial else ()
+    built |= {f"adversarial.stages.{i}.loss": stage.loss for i, stage in enumerate(stages)}
+    for field, config in built.items():
+        taken = inspect.signature(config.build)
+        try:
+            taken.bind(facts)
+        except TypeError:
+            raise RequestError(
+                f"{field}: build of {type(config).__name__} takes {taken}; it is called with (facts), what the stage "
+                "knows of its rows: schema, counts, steps"
+            ) from None
+        try:
+            config.build(facts)
+        except RequestError as error:
+            raise RequestError(f"{field}.{error}") from None
 
 
 def check_calls(adversarial: AdversarialConfig) -> None:

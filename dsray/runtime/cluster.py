@@ -16,7 +16,7 @@ import torch
 
 from dsray.base import RequestError, interruption
 from dsray.base.kinds import Trust
-from dsray.data import DataConfig, Draws, Prepared
+from dsray.data import DataConfig, Draws, Prepared, Shuffled
 from dsray.data.schema import Schema
 from dsray.experiment import Experiment
 from dsray.parallel.config import ParallelConfig
@@ -115,7 +115,8 @@ class RayCluster:
 
 def _first_batch(reference: ray.ObjectRef, experiment: Experiment, data: Prepared) -> None:
     """Bring Ray Data's processes up while those of Ray Train start."""
-    draws = Draws(experiment.seed, "warm-up", data.splits["train"], experiment.train.batch, data.splits["train"][:0], 0)
+    rows = data.splits["train"]
+    draws = Draws(experiment.seed, "warm-up", Shuffled(rows), experiment.train.batch, rows[:0], 0)
     environment = train_environment()
     with suppress(Exception):  # what fails here fails again where it is needed, and is told there
         next(augmented(reference, experiment.augment, draws, 0, 1, 0, 1, experiment.seed, runtime_env=environment))

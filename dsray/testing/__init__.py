@@ -13,6 +13,7 @@ from dsray.testing.models import check_model
 from dsray.testing.operations import check_operation
 from dsray.testing.optimizers import check_optimizer
 from dsray.testing.policies import check_policy
+from dsray.testing.samplers import check_sampler
 from dsray.testing.schedules import check_schedule
 from dsray.testing.settings import check_round_trip
 from dsray.testing.sources import check_source
@@ -32,6 +33,7 @@ __all__ = [
     "check_optimizer",
     "check_policy",
     "check_round_trip",
+    "check_sampler",
     "check_schedule",
     "check_source",
     "check_space",

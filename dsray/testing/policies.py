@@ -8,9 +8,11 @@ import math
 import numpy as np
 
 from dsray.base.figures import WATCHED
+from dsray.data import Facts
 from dsray.engine.controls import CONTROLS
 from dsray.engine.policies import CONTINUE, Decision, PolicyConfig
 from dsray.testing.settings import check_round_trip
+from dsray.testing.subjects import facts
 
 History = list[dict[str, float]]
 
@@ -22,14 +24,19 @@ def check_policy(config: PolicyConfig) -> None:
     where `keeps_best` says so; it sets controls that something reads, to factors of 0 or more, and only those in `sets`.
     """
     check_round_trip(config)
-    policy, histories = config.build(), _histories()
+    for facts_of_stage in (facts(), facts(uneven=True)):
+        _check(config, facts_of_stage)
+
+
+def _check(config: PolicyConfig, facts_of_stage: Facts) -> None:
+    policy, histories = config.build(facts_of_stage), _histories()
     decisions = []
     for history in histories:
         given = copy.deepcopy(history)
         decisions.append(_checked(policy(given), config, history))
         assert repr(given) == repr(history), "the policy wrote into the history"  # repr: nan is not equal to itself
     backwards = [policy(copy.deepcopy(history)) for history in reversed(histories)][::-1]
-    afresh = [config.build()(copy.deepcopy(history)) for history in histories]
+    afresh = [config.build(facts_of_stage)(copy.deepcopy(history)) for history in histories]
     assert decisions == backwards == afresh, "a decision depends on more than the history, as what was asked before"
     assert policy([]) == CONTINUE, "it decides something before the first validation"
     if config.keeps_best:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dsray.base.batch import Batch
-from dsray.data import Prepared, to_batch
+from dsray.data import Facts, Prepared, to_batch
 from dsray.data.schema import Schema
 from dsray.models import RoutedConfig, RoutedModel
 
@@ -51,6 +51,13 @@ def prepared() -> Prepared:
     ends = np.cumsum(list(SPLITS.values()))
     splits = {name: np.arange(end - SPLITS[name], end) for name, end in zip(SPLITS, ends, strict=True)}
     return Prepared(columns, splits, schema(), "contract", pa.table({"place": np.arange(total) % 2}))
+
+
+def facts(uneven: bool = False) -> Facts:
+    """Of a stage of ten steps on the training rows of `prepared`; uneven: on more of the first class than of the others."""
+    data = prepared()
+    rows = data.splits["train"]
+    return Facts.of(data, rows[(rows % 3 == 0) | (rows < 24)] if uneven else rows, 10)
 
 
 def batch_of(data: Prepared, rows: int) -> Batch:

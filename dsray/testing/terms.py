@@ -14,7 +14,7 @@ from dsray.engine.terms import TermConfig
 from dsray.learning import Anchor
 from dsray.models import RoutedModel
 from dsray.testing.settings import check_round_trip
-from dsray.testing.subjects import NAME, batch_of, prepared, routed, same, trace
+from dsray.testing.subjects import NAME, batch_of, facts, prepared, routed, same, trace
 
 ROWS = 12
 
@@ -52,7 +52,7 @@ class _Step:
         self.model: RoutedModel = routed().train()
         self.batch = batch_of(prepared(), ROWS)
         self.given = _values(self.batch)
-        self.term: Term = config.build()
+        self.term: Term = config.build(facts())
         config.weight.build(10)
         fisher = {name: torch.ones_like(value) for name, value in self.model.named_parameters()}
         self.anchor = Anchor.of(routed(seed=1), fisher)

@@ -14,7 +14,7 @@ class Patient(PolicyConfig):
 
     kind: str = "patient"
 
-    def build(self):
+    def build(self, facts):
         return lambda history: Decision("ten validations") if len(history) >= 10 else CONTINUE
 
 
@@ -48,18 +48,27 @@ def setting(**controls):
 @pytest.mark.parametrize(
     ("replaced", "promise"),
     [
-        ({"build": lambda self: emptying}, "wrote into the history"),
-        ({"build": lambda self: counting()}, "depends on more than the history"),
-        ({"build": lambda self: lambda history: None}, "which is no Decision"),
-        ({"build": lambda self: lambda history: Decision(" ")}, "without a reason"),
-        ({"build": lambda self: lambda history: Decision("at once")}, "before the first validation"),
-        ({"build": lambda self: best_by("accuracy")}, "keeps_best says that it does not"),
-        ({"build": lambda self: best_by("beauty"), "keeps_best": property(lambda self: True)}, "'beauty' is no figure"),
+        ({"build": lambda self, facts: emptying}, "wrote into the history"),
+        ({"build": lambda self, facts: counting()}, "depends on more than the history"),
+        ({"build": lambda self, facts: lambda history: None}, "which is no Decision"),
+        ({"build": lambda self, facts: lambda history: Decision(" ")}, "without a reason"),
+        ({"build": lambda self, facts: lambda history: Decision("at once")}, "before the first validation"),
+        ({"build": lambda self, facts: best_by("accuracy")}, "keeps_best says that it does not"),
+        (
+            {"build": lambda self, facts: best_by("beauty"), "keeps_best": property(lambda self: True)},
+            "'beauty' is no figure",
+        ),
         ({"keeps_best": property(lambda self: True)}, "keeps best weights and names none"),
-        ({"build": lambda self: setting(rate=0.5)}, "set 'rate', which `sets` does not name"),
+        ({"build": lambda self, facts: setting(rate=0.5)}, "set 'rate', which `sets` does not name"),
         ({"sets": property(lambda self: ("rate",))}, "`sets` names rate, and it never sets it"),
-        ({"build": lambda self: setting(speed=1), "sets": property(lambda self: ("speed",))}, "which nothing reads"),
-        ({"build": lambda self: setting(rate=-1), "sets": property(lambda self: ("rate",))}, "no factor of 0 or more"),
+        (
+            {"build": lambda self, facts: setting(speed=1), "sets": property(lambda self: ("speed",))},
+            "which nothing reads",
+        ),
+        (
+            {"build": lambda self, facts: setting(rate=-1), "sets": property(lambda self: ("rate",))},
+            "no factor of 0 or more",
+        ),
     ],
 )
 def test_a_broken_policy_is_found_out(replaced, promise):

@@ -20,7 +20,7 @@ class PlainConfig(TermConfig):
 
     kind: str = "plain"
 
-    def build(self):
+    def build(self, facts):
         return plain
 
 
@@ -79,11 +79,11 @@ def adversarial(context):
 )
 def test_a_broken_term_is_found_out(term, promise):
     with pytest.raises(AssertionError, match=promise):
-        check_term(broken(PlainConfig, build=lambda self: term))
+        check_term(broken(PlainConfig, build=lambda self, facts: term))
 
 
 def test_what_a_term_needs_is_said_truly():
     attacked = {"needs_adversarial": property(lambda self: True)}
-    check_term(broken(PlainConfig, build=lambda self: adversarial, **attacked))
+    check_term(broken(PlainConfig, build=lambda self, facts: adversarial, **attacked))
     with pytest.raises(AssertionError, match="is True, and it asks for no adversarial rows"):
         check_term(broken(PlainConfig, **attacked))

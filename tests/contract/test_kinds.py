@@ -18,7 +18,7 @@ from dsray.attacks import AnyAttack, AnyThreat, FgsmConfig, L2Config, LinfConfig
 from dsray.augment import AnyOperation, GaussianNoiseConfig, ShiftConfig
 from dsray.base import Plugin, one_of
 from dsray.base.schedules import AnySchedule, ConstantConfig, CosineConfig, LinearConfig, joined
-from dsray.data import AnySource, DigitsConfig, ParquetConfig
+from dsray.data import AnySampler, AnySource, BalancedConfig, DigitsConfig, ParquetConfig, ShuffledConfig
 from dsray.engine import RowFilter
 from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig
 from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig, ReduceRateConfig
@@ -42,6 +42,7 @@ from dsray.testing import (
     check_operation,
     check_optimizer,
     check_policy,
+    check_sampler,
     check_schedule,
     check_source,
     check_space,
@@ -139,6 +140,7 @@ KINDS = (
             ReduceRateConfig(metric="loss", factor=0.1, patience=3, tolerance=0.1, least=0),
         ),
     ),
+    Kind(AnySampler, check_sampler, (ShuffledConfig(), BalancedConfig())),
     Kind(
         AnyAction,
         check_action,

@@ -11,6 +11,7 @@ from dsray.engine.context import Context
 from dsray.engine.executions import DataParallel, SingleProcess
 from dsray.engine.terms import MadryConfig, TaskConfig
 from dsray.models import RoutedConfig
+from dsray.testing.subjects import facts
 
 pytestmark = pytest.mark.dist
 ROWS = 33  # two workers hold unequal shares
@@ -26,7 +27,7 @@ def step(execution, batch, term):
         return rows.with_input("image", (rows.inputs["image"] + 0.05).clamp(0, 1))
 
     context = Context(execution.model, batch, 0, perturbation=nudged)
-    parts = execution.forward_backward(context, [(term.kind, lambda s: 1.0, term.build())], ROWS)
+    parts = execution.forward_backward(context, [(term.kind, lambda s: 1.0, term.build(facts()))], ROWS)
     return parts[term.kind], context.expert_load()
 
 

@@ -19,10 +19,11 @@ from dsray.experiment import Experiment
 from dsray.models import load_model
 from dsray.runner.files import TrainingFiles
 from dsray.runner.training import new_model, train
+from dsray.testing.subjects import facts
 
 pytestmark = pytest.mark.dist
 ROWS = 32
-TERMS = [("task", lambda s: 1.0, TaskConfig(label_smoothing=0.1).build())]
+TERMS = [("task", lambda s: 1.0, TaskConfig(label_smoothing=0.1).build(facts()))]
 TREE = {
     "data": {"source": "digits"},
     "model": {"width": 32, "trunk": {"blocks": 3, "hidden": 32, "experts": {"hidden": 32}}},

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dsray.augment import AugmentConfig
-from dsray.data import Draws
+from dsray.data import Draws, Shuffled
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
 from dsray.inputs.pictures import png_base64
@@ -32,7 +32,7 @@ def reference(ray_session, digits):
 @pytest.fixture(scope="module")
 def draws(digits):
     rows, memory = digits.splits["train"], digits.splits["train"][:50]
-    return Draws(3, "stage", rows, 99, memory, 25)
+    return Draws(3, "stage", Shuffled(rows), 99, memory, 25)
 
 
 @pytest.fixture(scope="module")

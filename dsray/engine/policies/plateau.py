@@ -8,8 +8,9 @@ from pydantic import Field
 
 from dsray.base.figures import figure
 from dsray.base.protocols import Policy
+from dsray.data.facts import Facts
 from dsray.engine.policies.policy import Decision, PolicyConfig
-from dsray.engine.policies.watched import Watched
+from dsray.engine.policies.watched import METRIC, Watched
 
 
 class PlateauConfig(PolicyConfig):
@@ -19,7 +20,7 @@ class PlateauConfig(PolicyConfig):
     """
 
     kind: Literal["plateau"] = "plateau"
-    metric: Watched = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
+    metric: Watched | None = Field(None, description=METRIC)
     patience: int = Field(5, ge=1, description="validations without improvement")
     tolerance: float = Field(0.0, ge=0, description="change that counts as improvement, in units of the metric")
     keep: Literal["best", "last"] = Field(
@@ -33,20 +34,20 @@ class PlateauConfig(PolicyConfig):
         return self.keep == "best"
 
     @property
-    def watches(self) -> str:
+    def watches(self) -> str | None:
         return self.metric
 
-    def build(self) -> Policy:
+    def build(self, facts: Facts) -> Policy:
+        metric = self.metric or facts.figure
+
         def policy(history: list[dict[str, float]]) -> Decision:
-            values = [figure(self.metric).gain(line[self.metric]) for line in history]
-            best = (
-                self.metric if values and self.keeps_best and all(values[-1] > value for value in values[:-1]) else None
-            )
+            values = [figure(metric).gain(line[metric]) for line in history]
+            best = metric if values and self.keeps_best and all(values[-1] > value for value in values[:-1]) else None
             if len(values) <= self.patience:
                 return Decision(best_by=best)
             if max(values[-self.patience :]) > max(values[: -self.patience]) + self.tolerance:
                 return Decision(best_by=best)
             waited = "1 validation" if self.patience == 1 else f"{self.patience} validations"
-            return Decision(f"{self.metric} flat for {waited}", best)
+            return Decision(f"{metric} flat for {waited}", best)
 
         return policy

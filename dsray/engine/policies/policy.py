@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dsray.base import Plugin
 from dsray.base.protocols import Policy
+from dsray.data.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class PolicyConfig(Plugin):
 
     @property
     def watches(self) -> str | None:
-        """The figure of the validations that it decides by; None where that is no single one."""
+        """The figure of the validations that it decides by; None where that is no single one, or told by the facts."""
         return None
 
     @property
@@ -46,6 +47,6 @@ class PolicyConfig(Plugin):
         """The controls that its decisions may set; no other policy of the stage sets them."""
         return ()
 
-    def build(self) -> Policy:
-        """The pure function from the stage's validation lines, oldest first, to a `Decision`."""
+    def build(self, facts: Facts) -> Policy:
+        """The pure function from the stage's validation lines, oldest first, to a `Decision`. facts: of that stage."""
         raise NotImplementedError

@@ -8,26 +8,29 @@ from pydantic import Field
 
 from dsray.base.figures import figure
 from dsray.base.protocols import Policy
+from dsray.data.facts import Facts
 from dsray.engine.policies.policy import CONTINUE, Decision, PolicyConfig
-from dsray.engine.policies.watched import Watched
+from dsray.engine.policies.watched import METRIC, Watched
 
 
 class ReachConfig(PolicyConfig):
     """Stop when `metric` is as good as `value` at a validation: at least it for accuracy, at most it for loss."""
 
     kind: Literal["reach"] = "reach"
-    metric: Watched = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
+    metric: Watched | None = Field("accuracy", description=METRIC)
     value: float = Field(description="goal, in units of the metric")
 
     @property
-    def watches(self) -> str:
+    def watches(self) -> str | None:
         return self.metric
 
-    def build(self) -> Policy:
+    def build(self, facts: Facts) -> Policy:
+        metric = self.metric or facts.figure
+
         def policy(history: list[dict[str, float]]) -> Decision:
-            gain = figure(self.metric).gain
-            if history and gain(history[-1][self.metric]) >= gain(self.value):
-                return Decision(stop_stage=f"{self.metric} reached {self.value:g}")
+            gain = figure(metric).gain
+            if history and gain(history[-1][metric]) >= gain(self.value):
+                return Decision(stop_stage=f"{metric} reached {self.value:g}")
             return CONTINUE
 
         return policy

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from dsray.base.figures import figure
 from dsray.base.protocols import Policy
+from dsray.data.facts import Facts
 from dsray.engine.policies.policy import CONTINUE, Decision, PolicyConfig
-from dsray.engine.policies.watched import Watched
+from dsray.engine.policies.watched import METRIC, Watched
 
 
 class ReduceRateConfig(PolicyConfig):
@@ -21,23 +22,25 @@ class ReduceRateConfig(PolicyConfig):
     """
 
     kind: Literal["reduce_rate"] = "reduce_rate"
-    metric: Watched = Field("accuracy", description="figure of the validations, e.g. accuracy, balanced_accuracy, loss")
+    metric: Watched | None = Field(None, description=METRIC)
     factor: float = Field(0.5, gt=0, lt=1, description="what the rate is multiplied by")
     patience: int = Field(2, ge=1, description="validations without improvement")
     tolerance: float = Field(0.0, ge=0, description="change that counts as improvement, in units of the metric")
     least: float = Field(0.01, ge=0, lt=1, description="least share of the rate that is left of it")
 
     @property
-    def watches(self) -> str:
+    def watches(self) -> str | None:
         return self.metric
 
     @property
     def sets(self) -> tuple[str, ...]:
         return ("rate",)
 
-    def build(self) -> Policy:
+    def build(self, facts: Facts) -> Policy:
+        metric = self.metric or facts.figure
+
         def policy(history: list[dict[str, float]]) -> Decision:
-            times = self._reductions(figure(self.metric).gain(line[self.metric]) for line in history)
+            times = self._reductions(figure(metric).gain(line[metric]) for line in history)
             return Decision(set={"rate": max(self.least, self.factor**times)}) if times else CONTINUE
 
         return policy

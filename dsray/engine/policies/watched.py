@@ -17,5 +17,11 @@ def check_watched(name: str) -> str:
     return name
 
 
+METRIC = (
+    "figure of the validations, e.g. accuracy, balanced_accuracy, loss; null for the target's own: accuracy, or "
+    "balanced_accuracy where the stage's classes are uneven"
+)
+"""How the config fields that name one are described."""
+
 Watched = Annotated[str, AfterValidator(check_watched)]
 """A config field that names a figure of the validation lines."""

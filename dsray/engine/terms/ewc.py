@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dsray.base.protocols import Term
+from dsray.data.facts import Facts
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig
 from dsray.learning import ewc_penalty
@@ -20,7 +21,7 @@ class EwcConfig(TermConfig):
     kind: Literal["ewc"] = "ewc"
     strength: float = Field(100.0, gt=0, description="lambda of the paper")
 
-    def build(self) -> Term:
+    def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
             rows = torch.zeros(len(context.batch), device=context.batch.device)
             if not context.anchors:

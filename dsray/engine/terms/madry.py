@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dsray.base.protocols import Term
+from dsray.data.facts import Facts
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig, supervised
 
@@ -23,7 +24,7 @@ class MadryConfig(TermConfig):
     def needs_adversarial(self) -> bool:
         return True
 
-    def build(self) -> Term:
+    def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
             target = context.batch.target
             loss = supervised(context.adversarial, target, exit_weight=self.exit_weight)

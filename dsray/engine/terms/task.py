@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dsray.base.protocols import Term
+from dsray.data.facts import Facts
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig, supervised
 
@@ -19,7 +20,7 @@ class TaskConfig(TermConfig):
     exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="probability mass spread over the other classes")
 
-    def build(self) -> Term:
+    def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
             return supervised(
                 context.clean, context.batch.target, exit_weight=self.exit_weight, smoothing=self.label_smoothing

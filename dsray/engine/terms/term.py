@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from dsray.base import Plugin
 from dsray.base.protocols import Output, Term
 from dsray.base.schedules import AnySchedule, ConstantConfig
+from dsray.data.facts import Facts
 
 
 class TermConfig(Plugin):
@@ -16,8 +17,8 @@ class TermConfig(Plugin):
 
     weight: AnySchedule = Field(ConstantConfig(value=1.0), description="factor on the loss over the stage")
 
-    def build(self) -> Term:
-        """The term itself."""
+    def build(self, facts: Facts) -> Term:
+        """The term itself. facts: of the stage that it is built for."""
         raise NotImplementedError
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dsray.base.protocols import Output, Term
+from dsray.data.facts import Facts
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig, supervised
 
@@ -24,7 +25,7 @@ class TradesConfig(TermConfig):
     def needs_adversarial(self) -> bool:
         return True
 
-    def build(self) -> Term:
+    def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
             clean = supervised(context.clean, context.batch.target, exit_weight=self.exit_weight)
             return clean + self.beta * _divergence(context.clean, context.adversarial, self.exit_weight)

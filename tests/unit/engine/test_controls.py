@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from dsray.base import RequestError, RunFailure
+from dsray.data import Facts
 from dsray.engine import LocalWorker, TrainState
 from dsray.engine.policies import CONTINUE, Decision, PolicyConfig, ReduceRateConfig
 from dsray.engine.ready import ReadyStage
 from dsray.experiment import Experiment
 from dsray.runner.files import TrainingFiles, resume_history
 from dsray.runner.training import train
+from dsray.testing.subjects import facts
 
 TREE = {
     "data": {"source": "digits"},
@@ -42,7 +44,7 @@ class After(PolicyConfig):
     def sets(self):
         return tuple(self.factors) if self.named is None else self.named
 
-    def build(self):
+    def build(self, facts):
         return lambda history: Decision(set=self.factors) if len(history) == 2 else CONTINUE
 
 
@@ -71,8 +73,11 @@ def steps(lines, name, stage="clean"):
 
 def reduced(config, values):
     """The factor on the rate after each of the validations."""
-    policy = config.build()
-    return [policy([{config.metric: v} for v in values[: n + 1]]).set.get("rate", 1.0) for n in range(len(values))]
+    policy = config.build(facts())
+    return [
+        policy([{config.metric or "accuracy": v} for v in values[: n + 1]]).set.get("rate", 1.0)
+        for n in range(len(values))
+    ]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -122,7 +127,7 @@ def test_radius_and_share_follow_their_controls(digits):
     assert steps(lines, "epsilon", "pgd") == pytest.approx([0.1] * 4 + [0.05] * 8)
     x = experiment(**sections)
     state = TrainState(x.model.build(digits.schema))
-    ready = ReadyStage(x.stages(digits)[1], state, digits.schema, 0)
+    ready = ReadyStage(x.stages(digits)[1], state, Facts.of(digits, digits.splits["train"], 8), 0)
     counts = []
     for share in (1.0, 0.5, 0.0, 1.5, 9.0):
         state.controls = {"share": share}

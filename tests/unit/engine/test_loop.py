@@ -12,7 +12,7 @@ import torch
 
 from dsray.attacks import FgsmConfig, cross_entropy, margin, perturb
 from dsray.base import RequestError, one_of
-from dsray.data import Draws, to_batch
+from dsray.data import Draws, Facts, Shuffled, to_batch
 from dsray.engine import LocalWorker, TrainState
 from dsray.engine.actions import AnyAction
 from dsray.engine.checkpoint import checkpoints, latest_checkpoint
@@ -159,7 +159,7 @@ def test_adversarial_losses_fall(digits, loss, share):
 
 
 def test_global_batches_do_not_depend_on_the_number_of_workers(digits):
-    draws = Draws(0, "clean", digits.splits["train"], 32, np.arange(10), 8)
+    draws = Draws(0, "clean", Shuffled(digits.splits["train"]), 32, np.arange(10), 8)
     for step in (0, 1, 117, 118, 400):
         rows, epochs = draws(step)
         assert len(rows) == 32
@@ -176,7 +176,7 @@ def test_an_epoch_shows_each_new_row_once_whatever_is_replayed(digits, share):
     x = experiment(train={"epochs": 1, "batch": 32}, adversarial={"stages": [stage]}, continual=continual)
     for compiled in x.stages(digits)[2:]:
         rows = compiled.rows.select(digits, "train")
-        draws = Draws(0, compiled.name, rows, 32, digits.splits["validation"][:3], round(32 * share))
+        draws = Draws(0, compiled.name, Shuffled(rows), 32, digits.splits["validation"][:3], round(32 * share))
         drawn = np.concatenate([draws(step)[0] for step in range(compiled.steps)])
         times = np.bincount(drawn, minlength=len(digits))[rows]
         epochs = 2 if compiled.perturb else 1
@@ -222,8 +222,11 @@ def test_as_many_rows_are_perturbed_on_any_number_of_workers(digits, batch, size
     stage = {**ADVERSARIAL["stages"][0], "share": share}
     x = experiment(adversarial={"stages": [stage]}, train={**BASE["train"], "batch": batch})
     state = TrainState(x.model.build(digits.schema))
-    of_one = ReadyStage(x.stages(digits)[1], state, digits.schema, 0)
-    of_many = [ReadyStage(x.stages(digits)[1], state, digits.schema, 0, rank, size) for rank in range(size)]
+    of_one = ReadyStage(x.stages(digits)[1], state, Facts.of(digits, digits.splits["train"], 8), 0)
+    of_many = [
+        ReadyStage(x.stages(digits)[1], state, Facts.of(digits, digits.splits["train"], 8), 0, rank, size)
+        for rank in range(size)
+    ]
     attacked = of_one.attacked(state).tolist()
     assert attacked == list(range(round(batch * share)))
     positions = [np.arange(batch)[rank::size] for rank in range(size)]
@@ -250,12 +253,13 @@ def test_replayed_rows_are_attacked_in_the_same_share_as_new_ones(digits, batch,
     state.memory.size = 30
     state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
     second = x.stages(digits)[-1]
-    draws = Draws(0, second.name, second.rows.select(digits, "train"), batch, state.memory.rows, round(batch * replay))
+    sampler = Shuffled(second.rows.select(digits, "train"))
+    draws = Draws(0, second.name, sampler, batch, state.memory.rows, round(batch * replay))
     replayed = np.isin(draws(0)[0], state.memory.rows)
     assert replayed.sum() == second.replay.rows(batch)
     found = []
     for rank in range(size):
-        ready = ReadyStage(second, state, digits.schema, 0, rank, size)
+        ready = ReadyStage(second, state, Facts.of(digits, digits.splits["train"], 8), 0, rank, size)
         found += replayed[rank::size][ready.attacked(state).numpy()].tolist()
     assert (len(found) - sum(found), sum(found)) == (new, old)
 
@@ -268,7 +272,7 @@ def test_trades_moves_each_attacked_row_away_from_its_own_clean_answer(digits, m
     state = TrainState(x.model.build(digits.schema))
     state.memory.size = 30
     state.memory.add_task(np.arange(100), np.arange(100) % 3, 0)
-    ready = ReadyStage(x.stages(digits)[-1], state, digits.schema, 0)
+    ready = ReadyStage(x.stages(digits)[-1], state, Facts.of(digits, digits.splits["train"], 8), 0)
     batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
     moved = ready.context(state, batch, state.model).adversarial_batch.inputs["image"]
     part = batch.select(ready.attacked(state))
@@ -287,7 +291,7 @@ def test_training_attacks_climb_the_loss_at_the_logits_own_scale(digits, loss):
     x = experiment(adversarial={"stages": [{**ADVERSARIAL["stages"][0], "epsilon": 0.1, "attack": attack}]})
     torch.manual_seed(0)
     state = TrainState(x.model.build(digits.schema))
-    ready = ReadyStage(x.stages(digits)[-1], state, digits.schema, 0)
+    ready = ReadyStage(x.stages(digits)[-1], state, Facts.of(digits, digits.splits["train"], 8), 0)
     batch = to_batch(digits.take(digits.splits["train"][:32]), digits.schema)
     trained = ready.context(state, batch, state.model).adversarial_batch.inputs["image"]
     climbed = {"cross_entropy": cross_entropy, "margin": margin}[loss]

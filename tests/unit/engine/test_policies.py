@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from dsray.base import RequestError
 from dsray.base.figures import WATCHED
-from dsray.data import to_batch
+from dsray.data import Facts, to_batch
 from dsray.engine import LocalWorker, TrainConfig, TrainState, evaluate
-from dsray.engine.policies import Decision, PlateauConfig, ReachConfig
+from dsray.engine.policies import Decision, PlateauConfig, ReachConfig, ReduceRateConfig
 from dsray.experiment import Experiment
 from dsray.runner.files import TrainingFiles, resume_history
 from dsray.runner.training import cadence_of, new_model, train
+from dsray.testing.subjects import facts
 
 TREE = {
     "data": {"source": "digits"},
@@ -55,19 +57,19 @@ def decisions(policy, figure, values):
 
 
 def test_plateau_stops_where_its_figure_no_longer_gets_better():
-    rising = decisions(PlateauConfig(patience=2).build(), "accuracy", [0.5, 0.6, 0.6, 0.55])
+    rising = decisions(PlateauConfig(patience=2).build(facts()), "accuracy", [0.5, 0.6, 0.6, 0.55])
     assert [d.stop_stage for d in rising] == [None, None, None, "accuracy flat for 2 validations"]
-    falling = decisions(PlateauConfig(metric="loss", patience=2).build(), "loss", [2.0, 1.5, 1.0, 0.8, 0.9, 1.4])
+    falling = decisions(PlateauConfig(metric="loss", patience=2).build(facts()), "loss", [2.0, 1.5, 1.0, 0.8, 0.9, 1.4])
     assert [d.stop_stage for d in falling] == [None] * 5 + ["loss flat for 2 validations"]
-    once = decisions(PlateauConfig(patience=1).build(), "accuracy", [0.5, 0.5])
+    once = decisions(PlateauConfig(patience=1).build(facts()), "accuracy", [0.5, 0.5])
     assert once[-1].stop_stage == "accuracy flat for 1 validation"
-    slow = decisions(PlateauConfig(metric="loss", patience=2, tolerance=0.5).build(), "loss", [2.0, 1.8, 1.6])
+    slow = decisions(PlateauConfig(metric="loss", patience=2, tolerance=0.5).build(facts()), "loss", [2.0, 1.8, 1.6])
     assert slow[-1].stop_stage == "loss flat for 2 validations"
 
 
 def test_plateau_names_the_best_weights_by_its_figure():
     def best(policy, figure, values):
-        return [d.best_by for d in decisions(policy.build(), figure, values)]
+        return [d.best_by for d in decisions(policy.build(facts()), figure, values)]
 
     assert best(PlateauConfig(), "accuracy", [0.5, 0.4, 0.5, 0.6]) == ["accuracy", None, None, "accuracy"]
     assert best(PlateauConfig(metric="loss"), "loss", [1.0, 1.2, 0.9]) == ["loss", None, "loss"]
@@ -76,7 +78,7 @@ def test_plateau_names_the_best_weights_by_its_figure():
 
 
 def test_reach_stops_at_a_goal_from_its_own_side():
-    accuracy, loss = ReachConfig(value=0.9).build(), ReachConfig(metric="loss", value=0.3).build()
+    accuracy, loss = ReachConfig(value=0.9).build(facts()), ReachConfig(metric="loss", value=0.3).build(facts())
     assert decisions(accuracy, "accuracy", [0.89, 0.9]) == [Decision(), Decision("accuracy reached 0.9")]
     assert decisions(loss, "loss", [2.3, 0.31, 0.3]) == [Decision(), Decision(), Decision("loss reached 0.3")]
 
@@ -98,6 +100,33 @@ def test_every_figure_of_a_validation_may_be_watched(digits):
         assert end["best"]["figure"] == name
 
 
+def test_no_metric_is_the_figure_that_the_target_calls_its_own():
+    """Balanced accuracy where the commonest class has more than 1.5 times the rows of the rarest."""
+    even, uneven = facts(), facts(uneven=True)
+    assert (even.counts.tolist(), uneven.counts.tolist()) == ([16, 16, 16], [16, 8, 8])
+    flat = [{"accuracy": 0.1 * n, "balanced_accuracy": 0.5} for n in range(4)]
+    for policy in (PlateauConfig(patience=2), PlateauConfig(metric=None, patience=2)):
+        assert policy.build(even)(flat) == Decision(best_by="accuracy")
+        assert policy.build(uneven)(flat) == Decision("balanced_accuracy flat for 2 validations")
+    assert ReachConfig(value=0.5).build(uneven)(flat[:1]) == Decision()
+    goal = ReachConfig(metric=None, value=0.5)
+    assert goal.build(uneven)(flat[:1]) == Decision("balanced_accuracy reached 0.5")
+    assert ReduceRateConfig().build(uneven)(flat).set == {"rate": 0.5}
+    assert ReduceRateConfig().build(even)(flat).set == {}
+
+
+def test_a_stage_of_uneven_classes_keeps_its_best_by_balanced_accuracy(digits):
+    """Two answers of the questions are far more frequent than the ten digits."""
+    x, rows = experiment(4, {"kind": "plateau"}), digits.splits["train"]
+    _, (end,), _ = trained(x, digits)
+    assert end["best"]["figure"] == "balanced_accuracy"
+    even = Facts.of(digits, rows, 1).counts < 1.5 * Facts.of(digits, rows, 1).counts.min()
+    assert even.sum() >= 2
+    part = digits.splits | {"train": rows[even[digits.columns["target"][rows]]]}
+    _, (end,), _ = trained(x, replace(digits, splits=part))
+    assert end["best"]["figure"] == "accuracy"
+
+
 def test_two_policies_that_keep_weights_are_refused():
     both = {"kind": "plateau"}, {"kind": "reach", "value": 1}, {"kind": "plateau", "metric": "loss"}
     with pytest.raises(RequestError, match=r"train\.policies\.2\.keep: policy 0 keeps the best weights already"):
@@ -116,7 +145,7 @@ def test_a_stage_ends_with_its_best_weights(digits):
     """They are those of a training that ends where they were found; a rate that leaps makes later ones worse."""
     parts = [{"share": 0.6, "schedule": 0.01}, {"share": 0.4, "schedule": 1.0}]
     leap = {"kind": "joined", "parts": parts}
-    watch = {"kind": "plateau", "patience": 9}
+    watch = {"kind": "plateau", "metric": "accuracy", "patience": 9}
     model, (end,), lines = trained(experiment(40, watch, rate=leap), digits)
     found = {line["step"]: line["accuracy"] for line in lines if line["kind"] == "validation"}
     best = end["best"]
@@ -157,7 +186,7 @@ def test_a_stage_that_attacks_its_rows_ends_with_its_last_weights(digits):
     sections = {"adversarial": {"stages": [stage], "baseline": False}}
     found = {}
     for keep in ("best", "last"):
-        watch = {"kind": "plateau", "patience": 9, "keep": keep}
+        watch = {"kind": "plateau", "metric": "accuracy", "patience": 9, "keep": keep}
         found[keep] = trained(experiment(20, watch, **sections), digits)
     model, ends, lines = found["best"]
     clean = {line["step"]: line["accuracy"] for line in lines if line["kind"] == "validation"}

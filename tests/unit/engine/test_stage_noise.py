@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dsray.base import RequestError
-from dsray.data import Draws, to_batch
+from dsray.data import Draws, Facts, Shuffled, to_batch
 from dsray.engine import LocalWorker, TrainState
 from dsray.engine.checkpoint import checkpoints
 from dsray.engine.ready import ReadyStage
@@ -33,7 +33,7 @@ EXPERIMENT = Experiment.parse(
 
 def images_of(digits, stage, size=1, seed=0):
     """Row -> image of the first pass over 64 rows."""
-    draws = Draws(seed, stage, digits.splits["train"][:64], 32, digits.splits["train"][:0], 0)
+    draws = Draws(seed, stage, Shuffled(digits.splits["train"][:64]), 32, digits.splits["train"][:0], 0)
     found = {}
     for rank in range(size):
         worker = LocalWorker(digits, EXPERIMENT.augment, seed=seed, rank=rank, size=size)
@@ -59,7 +59,7 @@ def test_the_start_of_an_attack_belongs_to_stage_row_and_epoch_and_to_no_step(di
         state.global_step = step
         batch = to_batch(digits.take(rows, 0 * rows + epoch), digits.schema)
         return (
-            ReadyStage(stage, state, digits.schema, seed)
+            ReadyStage(stage, state, Facts.of(digits, digits.splits["train"], 8), seed)
             .context(state, batch, state.model)
             .adversarial_batch.inputs["image"]
         )

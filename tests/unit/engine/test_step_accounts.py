@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dsray.base.schedules import ConstantConfig
-from dsray.data import to_batch
+from dsray.data import Facts, to_batch
 from dsray.engine import Cadence, LocalWorker, TrainState, fit
 from dsray.engine.compile import undefended
 from dsray.engine.context import Context
@@ -116,7 +116,7 @@ def batch_of(digits, blind=0):
 def test_terms_of_one_name_are_refused(digits):
     x = experiment()
     context = Context(new_model(x, LocalWorker(digits, x.augment, seed=0)), batch_of(digits), 0)
-    term = ("task", ConstantConfig(value=1.0).build(1), TaskConfig().build())
+    term = ("task", ConstantConfig(value=1.0).build(1), TaskConfig().build(Facts.of(digits, digits.splits["train"], 1)))
     with pytest.raises(ValueError, match="two terms have one name: task, task"):
         loss_of(context, [term, term], 32)
 
@@ -131,7 +131,10 @@ def test_a_row_that_is_the_same_in_both_passes_is_loaded_once(digits, loss, epsi
     """`per: sample` and top 1: each row is one choice in each block."""
     x = experiment(epsilon={"kind": "constant", "value": epsilon}, share=share, loss=loss.model_dump(mode="json"))
     state = TrainState(new_model(x, LocalWorker(digits, x.augment, seed=0)).train())
-    ready, batch = ReadyStage(x.stages(digits)[1], state, digits.schema, 0), batch_of(digits, blind)
+    ready, batch = (
+        ReadyStage(x.stages(digits)[1], state, Facts.of(digits, digits.splits["train"], 8), 0),
+        batch_of(digits, blind),
+    )
     context = ready.context(state, batch, state.model)
     (term,) = (term for _, _, term in ready.terms)
     found = term(context)
@@ -148,7 +151,10 @@ def test_a_row_that_is_the_same_in_both_passes_is_loaded_once(digits, loss, epsi
 def test_gradients_are_those_of_two_whole_passes(digits):
     x = experiment(share=0.5)
     state = TrainState(new_model(x, LocalWorker(digits, x.augment, seed=0)).train())
-    ready, batch = ReadyStage(x.stages(digits)[1], state, digits.schema, 0), batch_of(digits)
+    ready, batch = (
+        ReadyStage(x.stages(digits)[1], state, Facts.of(digits, digits.splits["train"], 8), 0),
+        batch_of(digits),
+    )
     context = ready.context(state, batch, state.model)
     apart = Context(state.model, batch, 0, perturbation=lambda *_: context.adversarial_batch)
     found = []

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dsray.base.batch import Batch
-from dsray.data import to_batch
+from dsray.data import Facts, to_batch
 from dsray.engine.context import Context
 from dsray.engine.terms.ewc import EwcConfig
 from dsray.learning import Anchor, ReplayMemory, ewc_penalty, forgetting, retention, unfreezing_phases
@@ -82,7 +82,7 @@ def test_the_term_is_the_penalty_for_each_row_and_asks_for_no_pass(digits):
     with torch.no_grad():
         model.weight += torch.tensor([[1.0, 2.0]])
     batch = to_batch(digits.take(digits.splits["train"][:3]), digits.schema)
-    term = EwcConfig(strength=10).build()
+    term = EwcConfig(strength=10).build(Facts.of(digits, digits.splits["train"], 1))
     context = Context(model, batch, 0, anchors=[anchor])
     assert term(context).tolist() == pytest.approx([20.0] * 3)
     assert "clean" not in vars(context)

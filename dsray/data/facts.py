@@ -1,0 +1,40 @@
+"""Facts: what a stage knows of its rows before its first step. No torch, so that data tasks start quickly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsray.data.balance import uneven
+from dsray.data.prepared import Prepared
+from dsray.data.schema import Schema
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What terms, policies and samplers are told when a stage builds them.
+
+    counts: (classes,) int64, read-only: training rows of each class among the stage's own, replayed ones not counted.
+    steps: of the stage, at the most.
+    """
+
+    schema: Schema
+    counts: np.ndarray
+    steps: int
+
+    def __post_init__(self) -> None:
+        counts = np.array(self.counts, np.int64)
+        counts.flags.writeable = False
+        object.__setattr__(self, "counts", counts)
+
+    @classmethod
+    def of(cls, data: Prepared, rows: np.ndarray, steps: int) -> Facts:
+        """The facts of a stage that trains `steps` steps on the row ids `rows`."""
+        target = data.columns["target"][rows]
+        return cls(data.schema, np.bincount(target[target >= 0], minlength=len(data.schema.classes)), steps)
+
+    @property
+    def figure(self) -> str:
+        """The figure of a validation that the target calls its own; accuracy says little where classes are uneven."""
+        return "balanced_accuracy" if uneven(self.counts.tolist()) else "accuracy"
