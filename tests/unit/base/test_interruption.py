@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+import dsray as package
 from dsray.base import RequestError
 from dsray.record import Record
 from dsray.report.html import write_report
@@ -35,12 +37,16 @@ def file(tmp_path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("interruption")
+    (folder / "x.yaml").write_text(yaml.safe_dump(SMALL))
+    return package.run(folder / "x.yaml", out=folder / "run", local=True).path
+
+
 @pytest.fixture
-def done(file) -> Path:
-    out = file.parent / "run"
-    said, code = ended(dsray("run", file, "--local", "--out", out))
-    assert code == 0, said
-    return out
+def done(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
 def dsray(*words) -> subprocess.Popen:
