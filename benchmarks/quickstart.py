@@ -54,9 +54,9 @@ class Quickstart(Benchmark):
         return (
             f"```\n{printed}\n```\n\n"
             f"Seed 0, {found['gpu'] or 'no GPU'}, digits with constructed questions. The undefended model has the same number "
-            "of steps and is trained in the same run. A row counts as robust only if "
-            f"all attacks ({found['judge']['threat']['kind']}) fail: {attacks}. The run took {seconds(timings['seconds_total'])}, its first training "
-            f"step came after {seconds(timings['seconds_to_first_step'])}."
+            "of steps and is trained in the same run. A row counts as robust only if all attacks "
+            f"({found['judge']['threat']['kind']}) fail: {attacks}. The run took {seconds(timings['seconds_total'])}, "
+            f"its first training step came after {seconds(timings['seconds_to_first_step'])}."
         )
 
 
