@@ -12,6 +12,7 @@ from dsray.engine.finetune import FinetuneConfig
 from dsray.engine.rows import RowFilter
 from dsray.engine.stage import Stage
 from dsray.engine.terms import TermConfig
+from dsray.engine.views import ADVERSARIAL
 from dsray.learning import unfreezing_phases
 
 CountRows = Callable[[RowFilter], int]
@@ -73,7 +74,7 @@ def undefended(stages: list[Stage], train: TrainConfig) -> list[Stage]:
 
 def _without_attack(terms: tuple[TermConfig, ...], train: TrainConfig) -> tuple[TermConfig, ...]:
     """The terms that read no adversarial rows; the task itself where none of them teaches it."""
-    kept = tuple(term for term in terms if not term.needs_adversarial)
+    kept = tuple(term for term in terms if ADVERSARIAL not in term.views)
     return kept if any(term.kind == "task" for term in kept) else (train.task, *kept)
 
 

@@ -27,6 +27,7 @@ from dsray.engine.length import Length
 from dsray.engine.policies import AnyPolicy
 from dsray.engine.stage import Perturb
 from dsray.engine.terms import AnyTerm, MadryConfig, TaskConfig, TradesConfig
+from dsray.engine.views import ADVERSARIAL
 from dsray.optim import AdamWConfig, AnyOptimizer, Rates
 
 
@@ -79,7 +80,7 @@ class AdversarialStage(Length):
 
     @model_validator(mode="after")
     def _sound(self) -> AdversarialStage:
-        if not self.loss.needs_adversarial:
+        if ADVERSARIAL not in self.loss.views:
             raise ValueError(f"loss: '{self.loss.kind}' reads no adversarial rows; use madry or trades")
         if isinstance(self.loss, TradesConfig) and self.attack.starts_clean:
             raise ValueError(

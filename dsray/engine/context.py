@@ -1,9 +1,10 @@
-"""What a term sees of a step; each forward pass is computed once, when it is first asked for."""
+"""What terms and views see of a step: its rows, the model, and each pass once, when it is first asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +14,19 @@ from dsray.base.batch import Batch
 from dsray.base.protocols import Output, RowLoss
 from dsray.learning import Anchor
 
-Perturbation = Callable[[Batch, Tensor | None], Batch]
-"""(batch, clean answers (batch, classes) to move away from, or None: climb the attack's own loss) -> adversarial batch."""
+
+class View(Protocol):
+    """A pass of a step; see `dsray.engine.views`."""
+
+    def run(self, context: Context) -> Output: ...
 
 
 class Context:
-    """One batch on its way through the model.
+    """One batch on its way through the model; `context[view]` is the output of a pass.
 
-    step: step of the stage. moved: positions of the rows that the perturbation moves, all unless given; the clean and
-    the adversarial pass share what they have to say of the others. anchors: of earlier tasks, for EWC.
+    step: step of the stage. perturbation: the context -> its rows after the stage's attack; the batch itself where
+    nothing moves. moved: positions of the rows that the perturbation may move, all unless given; passes share what they
+    have to say of the others. anchors: of earlier tasks, for EWC. given: passes that are known already.
     """
 
     def __init__(
@@ -30,18 +35,27 @@ class Context:
         batch: Batch,
         step: int,
         *,
-        perturbation: Perturbation | None = None,
+        perturbation: Callable[[Context], Batch] | None = None,
         moved: Tensor | None = None,
-        climbs_divergence: bool = False,
         anchors: list[Anchor] | None = None,
-        clean: Output | None = None,
+        given: Mapping[View, Output] | None = None,
     ):
-        self.model, self.batch, self.step = model, batch, step
+        self.model, self.batch, self.step, self.moved = model, batch, step, moved
         self.anchors = anchors or []
-        self._perturbation, self._moved, self._climbs_divergence = perturbation, moved, climbs_divergence
+        self._perturbation = perturbation
+        self._passes: dict[View, Output] = dict(given or {})
         self._loads: list[Tensor] = []
-        if clean is not None:
-            self.__dict__["clean"] = clean
+        self._first: Output | None = None
+
+    def __getitem__(self, view: View) -> Output:
+        if view not in self._passes:
+            self._passes[view] = view.run(self)
+        return self._passes[view]
+
+    @property
+    def seen(self) -> tuple[View, ...]:
+        """The views that were asked for so far, in the order in which they were known."""
+        return tuple(self._passes)
 
     @property
     def attacked(self) -> bool:
@@ -49,23 +63,49 @@ class Context:
         return self._perturbation is not None
 
     @cached_property
-    def clean(self) -> Output:
-        """The model's output on the batch as it came."""
-        return self._pass(self.batch, beside=self.__dict__.get("adversarial"))
-
-    @cached_property
     def adversarial_batch(self) -> Batch:
         """The batch after the stage's attack; the batch itself at epsilon 0."""
         if self._perturbation is None:
             raise RuntimeError("a term asked for adversarial rows in a stage without a perturbation")
-        clean = self.clean.logits.detach().softmax(-1) if self._climbs_divergence else None
-        return self._perturbation(self.batch, clean)
+        return self._perturbation(self)
 
-    @cached_property
-    def adversarial(self) -> Output:
-        """The model's output on the adversarial rows."""
-        batch = self.adversarial_batch
-        return self.clean if batch is self.batch else self._pass(batch, beside=self.__dict__.get("clean"))
+    def run(self, batch: Batch) -> Output:
+        """The model's output on `batch`, in which only the rows that may be moved differ from those of the step.
+
+        What an earlier pass says of the other rows holds here too, and they are not run again.
+        """
+        if self._first is None:
+            self._first = self._counted(batch)
+            return self._first
+        if self.moved is None or len(self.moved) == len(batch):
+            return self._counted(batch)
+        return _with_rows(self._first, self.moved, self._counted(batch.select(self.moved)))
+
+    def part(self, rows: Tensor, given: Mapping[View, Output] | None = None) -> Context:
+        """The step as some of its rows see it. rows: (n,) ascending positions; given: passes of them that are known.
+
+        The choices of the experts in its passes count as those of the whole.
+        """
+        moved = None if self.moved is None else torch.isin(rows, self.moved).nonzero()[:, 0]
+        part = Context(
+            self.model,
+            self.batch.select(rows),
+            self.step,
+            perturbation=self._perturbation,
+            moved=moved,
+            anchors=self.anchors,
+            given=given,
+        )
+        part._loads = self._loads
+        return part
+
+    def parts(self, count: int) -> Iterator[Context]:
+        """The step in `count` equal parts, one after the other, which must divide its rows; itself where it is one."""
+        if count == 1:
+            yield self
+            return
+        for rows in torch.arange(len(self.batch), device=self.batch.device).reshape(count, -1):
+            yield self.part(rows)
 
     def expert_load(self) -> Tensor:
         """(blocks, experts) int64: choices of the experts in all passes made by terms (never in the attack's).
@@ -73,12 +113,6 @@ class Context:
         A row that is the same in both passes counts once.
         """
         return torch.stack(self._loads).sum(0)
-
-    def _pass(self, batch: Batch, beside: Output | None) -> Output:
-        """The output on `batch`. beside: of the other pass, which holds for the rows that are not moved."""
-        if beside is None or self._moved is None or len(self._moved) == len(batch):
-            return self._counted(batch)
-        return _with_rows(beside, self._moved, self._counted(batch.select(self._moved)))
 
     def _counted(self, batch: Batch) -> Output:
         output: Output = self.model(batch.inputs, batch.present)

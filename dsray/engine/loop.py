@@ -46,8 +46,11 @@ def fit(
 ) -> None:
     """Run `stages` from the state's position to the end.
 
-    clip: largest norm of the whole gradient. Each border of a stage is a checkpoint of its own.
+    clip: largest norm of the whole gradient. Each border of a stage is a checkpoint of its own. What the execution
+    cannot do is refused before the first step.
     """
+    for stage in stages:
+        execution.check(stage)
     loop = _Loop(state, worker, execution, seed, clip, cadence or Cadence(), sum(s.steps for s in stages))
     while state.stage < len(stages):
         loop.run_stage(stages[state.stage])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
 from torch import Tensor, nn
@@ -15,10 +15,11 @@ from dsray.base.schedules import Schedule
 from dsray.data.facts import Facts
 from dsray.data.movable import movable
 from dsray.engine.attacked import attacked_rows
-from dsray.engine.context import Context, Perturbation, divergence
+from dsray.engine.context import Context, divergence
 from dsray.engine.executions import WeightedTerm
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
+from dsray.engine.views import CLEAN
 from dsray.optim import trainable_names
 
 
@@ -66,14 +67,12 @@ class ReadyStage:
     def context(self, state: TrainState, batch: Batch, model: nn.Module) -> Context:
         """The context of this step on this worker's rows."""
         epsilon = self.epsilon(state)
-        rows = self._moved(batch, self.attacked(state)) if epsilon is not None else None
         return Context(
             model,
             batch,
             state.step,
-            perturbation=None if epsilon is None or rows is None else self._perturbation(model, epsilon, rows),
-            moved=rows,
-            climbs_divergence=bool(self.stage.perturb and self.stage.perturb.climbs == "clean_divergence"),
+            perturbation=None if epsilon is None else self._perturbation(epsilon),
+            moved=None if epsilon is None else self._moved(batch, self.attacked(state)),
             anchors=state.anchors,
         )
 
@@ -82,16 +81,21 @@ class ReadyStage:
         rows = attacked.to(batch.device)
         return rows[self.threat.there(batch)[rows]] if self.threat else rows
 
-    def _perturbation(self, model: nn.Module, epsilon: float, rows: Tensor) -> Perturbation:
-        seed = key_of(self.seed, "perturb", self.stage.name)
-        own = self.stage.perturb.attack.in_training if self.stage.perturb else None
+    def _perturbation(self, epsilon: float) -> Callable[[Context], Batch]:
+        """The stage's attack within `epsilon`, on the rows of a context that may be moved."""
+        seed, stage = key_of(self.seed, "perturb", self.stage.name), self.stage.perturb
 
-        def perturbed(batch: Batch, clean: Tensor | None) -> Batch:
-            if epsilon == 0 or self.attack is None or self.threat is None or len(rows) == 0:
+        def perturbed(context: Context) -> Batch:
+            batch, rows = context.batch, context.moved
+            if epsilon == 0 or stage is None or self.attack is None or self.threat is None:
                 return batch
-            loss = own if clean is None else divergence(clean[rows])
+            if rows is None or len(rows) == 0:
+                return batch
+            loss = stage.attack.in_training
+            if stage.climbs == "clean_divergence":
+                loss = divergence(context[CLEAN].logits.detach().softmax(-1)[rows])
             part = batch.select(rows)
-            moved = perturb(self.attack, model, part, epsilon, threat=self.threat, loss=loss, seed=seed)
+            moved = perturb(self.attack, context.model, part, epsilon, threat=self.threat, loss=loss, seed=seed)
             return self.threat.put(batch, rows, moved)
 
         return perturbed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dsray.attacks import AnyAttack, AnyThreat
 from dsray.base import Config
@@ -14,6 +14,7 @@ from dsray.engine.actions import AnyAction
 from dsray.engine.policies import AnyPolicy
 from dsray.engine.rows import Replay, RowFilter
 from dsray.engine.terms import AnyTerm
+from dsray.engine.views import ADVERSARIAL
 from dsray.optim import AnyOptimizer, Pattern, Rates
 
 
@@ -45,3 +46,10 @@ class Stage(Config):
     terms: tuple[AnyTerm, ...] = Field(min_length=1)
     policies: tuple[AnyPolicy, ...] = ()
     on_exit: tuple[AnyAction, ...] = ()
+
+    @model_validator(mode="after")
+    def _views_are_there(self) -> Stage:
+        for i, term in enumerate(self.terms):
+            if ADVERSARIAL in term.views and self.perturb is None:
+                raise ValueError(f"terms.{i}: '{term.kind}' reads adversarial rows, and nothing attacks; give perturb")
+        return self

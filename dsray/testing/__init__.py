@@ -20,6 +20,7 @@ from dsray.testing.sources import check_source
 from dsray.testing.spaces import check_space
 from dsray.testing.terms import check_term
 from dsray.testing.threats import check_threat
+from dsray.testing.views import check_view
 
 __all__ = [
     "check_action",
@@ -40,4 +41,5 @@ __all__ = [
     "check_spec",
     "check_term",
     "check_threat",
+    "check_view",
 ]

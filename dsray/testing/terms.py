@@ -9,8 +9,9 @@ from torch import Tensor
 
 from dsray.base.batch import Batch
 from dsray.base.protocols import Term
-from dsray.engine.context import Context
+from dsray.engine.context import Context, View
 from dsray.engine.terms import TermConfig
+from dsray.engine.views import ADVERSARIAL
 from dsray.learning import Anchor
 from dsray.models import RoutedModel
 from dsray.testing.settings import check_round_trip
@@ -22,7 +23,7 @@ ROWS = 12
 def check_term(config: TermConfig) -> None:
     """A finite loss per row (batch,), a row's own, whose gradient reaches the model and which changes nothing itself.
 
-    It asks for adversarial rows exactly where `needs_adversarial` says so, and is the same when it is asked again.
+    It reads the views that `views` names and no other, and is the same when it is asked again.
     """
     check_round_trip(config)
     step = _Step(config)
@@ -41,14 +42,16 @@ def check_term(config: TermConfig) -> None:
     gradients = [parameter.grad for parameter in step.model.parameters() if parameter.grad is not None]
     assert all(torch.isfinite(gradient).all() for gradient in gradients), "gave a gradient that is not finite"
     assert any(gradient.any() for gradient in gradients), "no gradient reaches the model"
-    assert step.asked or not config.needs_adversarial, "needs_adversarial is True, and it asks for no adversarial rows"
+    unread = [view.kind for view in config.views if view not in step.seen]
+    assert not unread, f"views names '{', '.join(unread)}', which it does not read"
 
 
 class _Step:
-    """A step of a stage with a model that is away from its anchor, and with a perturbation where the term says it needs one."""
+    """A step of a stage with a model that is away from its anchor, and which attacks where the term reads adversarial rows."""
 
     def __init__(self, config: TermConfig):
-        self.config, self.asked = config, False
+        self.config = config
+        self.seen: tuple[View, ...] = ()
         self.model: RoutedModel = routed().train()
         self.batch = batch_of(prepared(), ROWS)
         self.given = _values(self.batch)
@@ -59,18 +62,29 @@ class _Step:
 
     def losses(self, batch: Batch) -> Tensor:
         """The term's losses of these rows."""
-        perturbation = self._perturbed if self.config.needs_adversarial else None
-        context = Context(self.model, batch, 3, perturbation=perturbation, anchors=[self.anchor])
+        context = self._context(batch)
         try:
-            return self.term(context)
+            losses = self.term(context)
         except RuntimeError as error:
-            if self.config.needs_adversarial or "adversarial" not in str(error):
+            if ADVERSARIAL in self.config.views or "adversarial" not in str(error):
                 raise
-            raise AssertionError("it asks for adversarial rows, and needs_adversarial is False") from None
+            raise AssertionError("it reads the view 'adversarial', which views does not name") from None
+        named = self._context(batch)
+        for view in self.config.views:
+            named[view]
+        unnamed = [type(view).__name__ for view in context.seen if view not in named.seen]
+        assert not unnamed, f"it reads {', '.join(unnamed)}, which views does not name"
+        self.seen = context.seen
+        return losses
 
-    def _perturbed(self, batch: Batch, clean: Tensor | None) -> Batch:
-        self.asked = True
-        return batch.with_input(NAME, 1 - batch.inputs[NAME])
+    def _context(self, batch: Batch) -> Context:
+        attack = _inverted if ADVERSARIAL in self.config.views else None
+        return Context(self.model, batch, 3, perturbation=attack, anchors=[self.anchor])
+
+
+def _inverted(context: Context) -> Batch:
+    """Adversarial rows: the pictures inverted."""
+    return context.batch.with_input(NAME, 1 - context.batch.inputs[NAME])
 
 
 def _values(batch: Batch) -> dict[str, Any]:

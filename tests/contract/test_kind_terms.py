@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from broken import broken
 from torch.nn import functional as F
 
 from dsray.engine.terms import TermConfig
+from dsray.engine.views import ADVERSARIAL, CLEAN, ViewConfig
 from dsray.testing import check_term
 
 
 def plain(context):
-    return F.cross_entropy(context.clean.logits, context.batch.target, reduction="none")
+    return F.cross_entropy(context[CLEAN].logits, context.batch.target, reduction="none")
 
 
 class PlainConfig(TermConfig):
@@ -45,7 +48,7 @@ def evaluating(context):
 
 
 def balancing(context):
-    context.model.balance(context.clean.expert_load)
+    context.model.balance(context[CLEAN].expert_load)
     return plain(context)
 
 
@@ -56,7 +59,20 @@ def writing(context):
 
 
 def adversarial(context):
-    return F.cross_entropy(context.adversarial.logits, context.batch.target, reduction="none")
+    return F.cross_entropy(context[ADVERSARIAL].logits, context.batch.target, reduction="none")
+
+
+class Mixed(ViewConfig):
+    """The clean logits, doubled."""
+
+    kind: str = "mixed"
+
+    def run(self, context):
+        return replace(context[CLEAN], logits=2 * context[CLEAN].logits)
+
+
+def mixing(context):
+    return F.cross_entropy(context[Mixed()].logits, context.batch.target, reduction="none")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +90,8 @@ def adversarial(context):
         (evaluating, "changed the model"),
         (balancing, "changed the model"),
         (writing, "wrote into its batch"),
-        (adversarial, "asks for adversarial rows, and needs_adversarial is False"),
+        (adversarial, "reads the view 'adversarial', which views does not name"),
+        (mixing, "reads Mixed, which views does not name"),
     ],
 )
 def test_a_broken_term_is_found_out(term, promise):
@@ -83,7 +100,11 @@ def test_a_broken_term_is_found_out(term, promise):
 
 
 def test_what_a_term_needs_is_said_truly():
-    attacked = {"needs_adversarial": property(lambda self: True)}
+    attacked = {"views": property(lambda self: (ADVERSARIAL,))}
     check_term(broken(PlainConfig, build=lambda self, facts: adversarial, **attacked))
-    with pytest.raises(AssertionError, match="is True, and it asks for no adversarial rows"):
-        check_term(broken(PlainConfig, **attacked))
+    with pytest.raises(AssertionError, match="views names 'adversarial', which it does not read"):
+        check_term(broken(PlainConfig, views=property(lambda self: (CLEAN, ADVERSARIAL))))
+
+
+def test_a_term_need_not_name_what_its_view_reads():
+    check_term(broken(PlainConfig, build=lambda self, facts: mixing, views=property(lambda self: (Mixed(),))))

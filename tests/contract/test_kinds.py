@@ -23,6 +23,7 @@ from dsray.engine import RowFilter
 from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig
 from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig, ReduceRateConfig
 from dsray.engine.terms import AnyTerm, EwcConfig, MadryConfig, TaskConfig, TradesConfig
+from dsray.engine.views import AdversarialView, AnyView, CleanView
 from dsray.inputs import AnyInput, AnySpec, ImageInput, ImageSpec, TextInput, TextSpec
 from dsray.models import AnyModel, RoutedConfig
 from dsray.models.depth import AnyDepth, EarlyExitConfig, FullConfig
@@ -49,6 +50,7 @@ from dsray.testing import (
     check_spec,
     check_term,
     check_threat,
+    check_view,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -128,6 +130,7 @@ KINDS = (
             EwcConfig(),
         ),
     ),
+    Kind(AnyView, check_view, (CleanView(), AdversarialView())),
     Kind(
         AnyPolicy,
         check_policy,

@@ -23,7 +23,8 @@ def model_of(schema):
 
 
 def step(execution, batch, term):
-    def nudged(rows, loss):
+    def nudged(context):
+        rows = context.batch
         return rows.with_input("image", (rows.inputs["image"] + 0.05).clamp(0, 1))
 
     context = Context(execution.model, batch, 0, perturbation=nudged)

@@ -14,6 +14,7 @@ from dsray.base.protocols import Output
 from dsray.engine.context import Context
 from dsray.engine.executions import local
 from dsray.engine.executions.execution import Precision, WeightedTerm
+from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
 
 
@@ -30,6 +31,9 @@ class DataParallel:
         self.device = next(model.parameters()).device
         for tensor in (*model.parameters(), *model.buffers()):
             dist.broadcast(tensor.detach(), src=0, group=group)
+
+    def check(self, stage: Stage) -> None:
+        pass
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
         parts = local.forward_backward(context, terms, rows, self.precision, self.device)

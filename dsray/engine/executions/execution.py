@@ -16,6 +16,7 @@ from dsray.base.schedules import Schedule
 from dsray.engine.context import Context
 
 if TYPE_CHECKING:
+    from dsray.engine.stage import Stage
     from dsray.engine.state import TrainState
 
 Precision = Literal["fp32", "bf16"]
@@ -28,6 +29,10 @@ class Execution(Protocol):
     @property
     def model(self) -> nn.Module:
         """The model that contexts run."""
+        ...
+
+    def check(self, stage: Stage) -> None:
+        """A RequestError where a stage asks for what this execution cannot do."""
         ...
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:

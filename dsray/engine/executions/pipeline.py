@@ -18,8 +18,12 @@ from dsray.engine.context import Context
 from dsray.engine.executions import local
 from dsray.engine.executions.data_parallel import sum_gradients, summed
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
+from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
+from dsray.engine.views import CLEAN
 from dsray.optim import load_named_state, named_state
+
+_WHOLE = "needs the whole model in one process; set it to 1"
 
 
 @final
@@ -55,9 +59,17 @@ class Pipeline:
         for tensor in (*model.parameters(), *model.buffers()):
             dist.broadcast(tensor.detach(), src=0)
 
+    def check(self, stage: Stage) -> None:
+        if stage.perturb:
+            raise RequestError(f"parallel.pipeline: the attack of {stage.name} {_WHOLE}")
+        for term in stage.terms:
+            other = [view.kind for view in term.views if view != CLEAN]
+            if other:
+                raise RequestError(f"parallel.pipeline: '{term.kind}' reads the view '{other[0]}', which {_WHOLE}")
+
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
-        if context.anchors or context.attacked:
-            raise RequestError("parallel.pipeline: attacks and EWC need the whole model in one process; set it to 1")
+        if context.anchors:
+            raise RequestError(f"parallel.pipeline: EWC {_WHOLE}")
         if len(context.batch) % self.microbatches:
             raise RequestError(
                 f"parallel.microbatches: {self.microbatches} do not divide the {len(context.batch)} rows of a worker"
@@ -144,9 +156,7 @@ class Pipeline:
         """The terms' loss on one microbatch. index: its rows within the batch."""
         assert self._context is not None
         exits = output if isinstance(output, tuple) else (output,)
-        batch = self._context.batch.select(index)
-        whole = self._context
-        context = Context(whole.model, batch, whole.step, clean=Output(exits[-1], exits))
-        loss, parts = loss_of(context, self._terms, self._rows)
+        part = self._context.part(index, given={CLEAN: Output(exits[-1], exits)})
+        loss, parts = loss_of(part, self._terms, self._rows)
         self._parts.append(parts)
         return loss

@@ -13,6 +13,7 @@ from dsray.base.protocols import Output
 from dsray.engine.context import Context
 from dsray.engine.executions import local
 from dsray.engine.executions.execution import Precision, WeightedTerm
+from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
 
 
@@ -23,6 +24,9 @@ class SingleProcess:
     def __init__(self, model: nn.Module, precision: Precision = "fp32"):
         self.model, self.precision = model, precision
         self.device = next(model.parameters()).device
+
+    def check(self, stage: Stage) -> None:
+        pass
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
         return local.forward_backward(context, terms, rows, self.precision, self.device)

@@ -12,6 +12,7 @@ from dsray.base.protocols import Term
 from dsray.data.facts import Facts
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig
+from dsray.engine.views import ViewConfig
 from dsray.learning import ewc_penalty
 
 
@@ -20,6 +21,10 @@ class EwcConfig(TermConfig):
 
     kind: Literal["ewc"] = "ewc"
     strength: float = Field(100.0, gt=0, description="lambda of the paper")
+
+    @property
+    def views(self) -> tuple[ViewConfig, ...]:
+        return ()
 
     def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:

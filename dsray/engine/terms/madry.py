@@ -11,6 +11,7 @@ from dsray.base.protocols import Term
 from dsray.data.facts import Facts
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig, supervised
+from dsray.engine.views import ADVERSARIAL, CLEAN, ViewConfig
 
 
 class MadryConfig(TermConfig):
@@ -21,16 +22,16 @@ class MadryConfig(TermConfig):
     exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
 
     @property
-    def needs_adversarial(self) -> bool:
-        return True
+    def views(self) -> tuple[ViewConfig, ...]:
+        return (ADVERSARIAL, CLEAN) if self.clean_share else (ADVERSARIAL,)
 
     def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
             target = context.batch.target
-            loss = supervised(context.adversarial, target, exit_weight=self.exit_weight)
+            loss = supervised(context[ADVERSARIAL], target, exit_weight=self.exit_weight)
             if self.clean_share == 0:
                 return loss
-            clean = supervised(context.clean, target, exit_weight=self.exit_weight)
+            clean = supervised(context[CLEAN], target, exit_weight=self.exit_weight)
             return (1 - self.clean_share) * loss + self.clean_share * clean
 
         return term

@@ -11,6 +11,7 @@ from dsray.base.protocols import Term
 from dsray.data.facts import Facts
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig, supervised
+from dsray.engine.views import CLEAN
 
 
 class TaskConfig(TermConfig):
@@ -23,7 +24,7 @@ class TaskConfig(TermConfig):
     def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
             return supervised(
-                context.clean, context.batch.target, exit_weight=self.exit_weight, smoothing=self.label_smoothing
+                context[CLEAN], context.batch.target, exit_weight=self.exit_weight, smoothing=self.label_smoothing
             )
 
         return term

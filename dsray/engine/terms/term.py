@@ -10,10 +10,11 @@ from dsray.base import Plugin
 from dsray.base.protocols import Output, Term
 from dsray.base.schedules import AnySchedule, ConstantConfig
 from dsray.data.facts import Facts
+from dsray.engine.views import CLEAN, ViewConfig
 
 
 class TermConfig(Plugin):
-    """Base of all terms. `needs_adversarial` says whether the stage must have a perturbation."""
+    """Base of all terms: a loss of what some views of a step say."""
 
     weight: AnySchedule = Field(ConstantConfig(value=1.0), description="factor on the loss over the stage")
 
@@ -22,9 +23,9 @@ class TermConfig(Plugin):
         raise NotImplementedError
 
     @property
-    def needs_adversarial(self) -> bool:
-        """True when the term reads adversarial rows."""
-        return False
+    def views(self) -> tuple[ViewConfig, ...]:
+        """The views that the term reads: a stage must give them, and a pipeline gives only the clean one."""
+        return (CLEAN,)
 
 
 def supervised(output: Output, target: Tensor, *, exit_weight: float, smoothing: float = 0.0) -> Tensor:

@@ -12,6 +12,7 @@ from dsray.base.protocols import Output, Term
 from dsray.data.facts import Facts
 from dsray.engine.context import Context
 from dsray.engine.terms.term import TermConfig, supervised
+from dsray.engine.views import ADVERSARIAL, CLEAN, ViewConfig
 
 
 class TradesConfig(TermConfig):
@@ -22,13 +23,13 @@ class TradesConfig(TermConfig):
     exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
 
     @property
-    def needs_adversarial(self) -> bool:
-        return True
+    def views(self) -> tuple[ViewConfig, ...]:
+        return (CLEAN, ADVERSARIAL)
 
     def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
-            clean = supervised(context.clean, context.batch.target, exit_weight=self.exit_weight)
-            return clean + self.beta * _divergence(context.clean, context.adversarial, self.exit_weight)
+            clean = supervised(context[CLEAN], context.batch.target, exit_weight=self.exit_weight)
+            return clean + self.beta * _divergence(context[CLEAN], context[ADVERSARIAL], self.exit_weight)
 
         return term
 
