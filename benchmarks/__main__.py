@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
-from benchmarks.harness.benchmark import NAMES, benchmark
+from benchmarks.harness.benchmark import NAMES, ROOT, benchmark
 from benchmarks.harness.measuring import measure_missing
 from benchmarks.harness.results import FOLDER, Results
 from benchmarks.harness.tables import write_tables
@@ -67,4 +68,6 @@ def _table(check: bool) -> int:
 
 
 if __name__ == "__main__":
+    # Ray's workers too import this tree, whichever one is installed
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     sys.exit(main())

@@ -39,8 +39,9 @@ def text_of(folder: Path) -> str:
 
 
 def test_the_readme_is_what_the_files_say():
-    """`python -m benchmarks table` makes it so."""
-    assert write_tables(check=True) == []
+    assert write_tables(check=True) == [], (
+        "run `python -m benchmarks table`, and first the benchmark if it became stale"
+    )
 
 
 def test_no_figure_of_the_readme_stands_outside_of_a_table():
