@@ -36,6 +36,9 @@ class TrainConfig(Length):
 
     batch: int = Field(64, ge=1, description="rows of a global batch, over all workers")
     sampler: AnySampler = Field(ShuffledConfig(), description="order of the rows of every stage: shuffled, or balanced")
+    accumulate: int = Field(
+        1, ge=1, description="parts of a worker's batch that go through the model one after the other, to save memory"
+    )
     optimizer: AnyOptimizer = AdamWConfig()
     rates: Rates = Field(Rates(), description="learning rates of every stage that brings none of its own")
     task: TaskConfig = Field(TaskConfig(), description="the supervised loss")

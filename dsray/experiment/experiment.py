@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -73,6 +74,8 @@ class Experiment(Config):
         if self.parallel.workers > self.train.batch:
             raise ValueError(f"parallel.workers: more workers than rows in a batch ({self.train.batch})")
         self._model_fits()
+        if self.train.accumulate > 1:
+            self._parts_fit()
         if self.parallel.pipeline > 1:
             self._pieces_fit()
         return self
@@ -82,6 +85,14 @@ class Experiment(Config):
         specs = cast(dict[str, type[InputSpec]], SPECS.members)
         kinds = {name: specs.get(config.kind) for name, config in self.data.inputs.items()}
         object.__setattr__(self, "model", self.model.for_inputs(kinds))  # frozen for everybody else
+
+    def _parts_fit(self) -> None:
+        workers, parts = self.parallel.workers, self.train.accumulate
+        cut = [workers, parts, *([self.parallel.microbatches] if self.parallel.pipeline > 1 else [])]
+        if self.train.batch % math.prod(cut):
+            named = "parallel.workers x train.accumulate" + (" x parallel.microbatches" if len(cut) > 2 else "")
+            shares = " x ".join(map(str, cut))
+            raise ValueError(f"train.accumulate: {shares} ({named}) do not divide train.batch ({self.train.batch})")
 
     def _pieces_fit(self) -> None:
         parallel, blocks = self.parallel, self.model.blocks

@@ -83,16 +83,17 @@ def new_model(experiment: Experiment, worker: Worker) -> Routed:
 
 def make_execution(experiment: Experiment, model: Routed, worker: Worker) -> Execution:
     """How steps are carried out: in this process, or with all those of torch.distributed by the `parallel` section."""
-    parallel, precision = experiment.parallel, experiment.train.precision
+    parallel, precision, parts = experiment.parallel, experiment.train.precision, experiment.train.accumulate
     if not dist.is_initialized() or dist.get_world_size() == 1:
-        return SingleProcess(model, precision)
+        return SingleProcess(model, precision, parts)
     if parallel.pipeline == 1:
-        return DataParallel(model, precision)
+        return DataParallel(model, precision, accumulate=parts)
     from torch.distributed.device_mesh import init_device_mesh
 
     mesh = init_device_mesh(worker.device.type, (parallel.workers, parallel.pipeline), mesh_dim_names=("data", "pipe"))
     across = mesh.get_group("data") if parallel.workers > 1 else None
-    return Pipeline(model, parallel.microbatches, precision, along=mesh.get_group("pipe"), across=across)
+    along = mesh.get_group("pipe")
+    return Pipeline(model, parallel.microbatches, precision, along=along, across=across, accumulate=parts)
 
 
 def about_training(state: TrainState, device: torch.device) -> dict[str, Any]:

@@ -94,7 +94,9 @@ def _facts(experiment: Experiment, data: Prepared, model: Routed, stages: list[S
     table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
     pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
     table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads, device {parallel.device}")
-    memory = (parameters * 16 + (activations or 0) * train.batch * 4 + row * train.batch * 8) / 2**20
+    memory = (
+        parameters * 16 + (activations or 0) * (train.batch // train.accumulate) * 4 + row * train.batch * 8
+    ) / 2**20
     held = "weights, AdamW state, gradients and activations"
     if activations is None:
         held = "weights, AdamW state and gradients; activations, which only the model knows, come on top"

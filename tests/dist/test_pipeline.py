@@ -38,6 +38,8 @@ TREE = {
     },
 }
 
+IN_PARTS = TREE | {"train": TREE["train"] | {"accumulate": 2}}
+
 
 def experiment(**sections):
     return Experiment.parse(TREE | sections)
@@ -70,7 +72,8 @@ def piece_of_step(rank, tree, workers, out):
         with torch.no_grad():
             model.head.linear.weight.add_(1.0)  # the first process's weights are the ones that count
     across = mesh.get_group("data") if workers > 1 else None
-    execution = Pipeline(model, 4, along=mesh.get_group("pipe"), across=across)
+    accumulate = tree["train"].get("accumulate", 1)
+    execution = Pipeline(model, 4, along=mesh.get_group("pipe"), across=across, accumulate=accumulate)
     mine = batch.select(torch.arange(ROWS)[rank // pieces :: workers])
     loss, load, norm = one_step(execution, mine)
     loss = float(execution.reduce(torch.tensor(loss)))
@@ -80,8 +83,8 @@ def piece_of_step(rank, tree, workers, out):
 
 @pytest.mark.parametrize(
     ("workers", "pieces", "tree"),
-    [(1, 2, TREE), (1, 3, TREE), (2, 2, TREE), (1, 2, TREE | {"name": "blind"})],
-    ids=["two pieces", "three pieces", "two by two", "an input missing"],
+    [(1, 2, TREE), (1, 3, TREE), (2, 2, TREE), (1, 2, TREE | {"name": "blind"}), (2, 2, IN_PARTS)],
+    ids=["two pieces", "three pieces", "two by two", "an input missing", "two by two, in parts"],
 )
 def test_pieces_give_the_gradients_of_one_process(tmp_path, workers, pieces, tree):
     on_processes(workers * pieces, piece_of_step, tree, workers, str(tmp_path))
@@ -141,8 +144,9 @@ def lines(files, kind):
             "train": TREE["train"]
             | {"steps": 20, "validate_every": 2, "policies": ["plateau"], "rates": {"schedule": {"kind": "constant", "value": 2.0}}}
         },
+        {"train": IN_PARTS["train"]},
     ],
-    ids=["clean", "unfreezing", "tasks with replay", "best weights kept"],
+    ids=["clean", "unfreezing", "tasks with replay", "best weights kept", "in parts"],
 )
 def test_the_same_loop_trains_in_pieces(tmp_path, sections):
     """`fit` knows nothing of pieces: stages, borders, validations and checkpoints come out as in one process."""

@@ -26,8 +26,14 @@ class DataParallel:
     shares. A step may run the model several times (clean, adversarial), which hooks on the backward pass cannot count.
     """
 
-    def __init__(self, model: nn.Module, precision: Precision = "fp32", group: dist.ProcessGroup | None = None):
-        self.model, self.precision, self.group = model, precision, group
+    def __init__(
+        self,
+        model: nn.Module,
+        precision: Precision = "fp32",
+        group: dist.ProcessGroup | None = None,
+        accumulate: int = 1,
+    ):
+        self.model, self.precision, self.group, self.accumulate = model, precision, group, accumulate
         self.device = next(model.parameters()).device
         for tensor in (*model.parameters(), *model.buffers()):
             dist.broadcast(tensor.detach(), src=0, group=group)
@@ -36,7 +42,7 @@ class DataParallel:
         pass
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
-        parts = local.forward_backward(context, terms, rows, self.precision, self.device)
+        parts = local.forward_backward(context, terms, rows, self.precision, self.device, self.accumulate)
         sum_gradients(self.model.parameters(), self.group)
         return parts
 

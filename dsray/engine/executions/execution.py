@@ -38,7 +38,8 @@ class Execution(Protocol):
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
         """Add the gradients of sum(loss per row) / rows, over all workers; returns each term's part of that mean.
 
-        rows: rows of the global batch, of which this worker's are in the context.
+        rows: rows of the global batch, of which this worker's are in the context; how many go through the model at once
+        is the execution's own affair.
         """
         ...
 

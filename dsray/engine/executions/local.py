@@ -14,9 +14,27 @@ from dsray.engine.executions.execution import Precision, WeightedTerm, autocast,
 
 
 def forward_backward(
+    context: Context,
+    terms: Sequence[WeightedTerm],
+    rows: int,
+    precision: Precision,
+    device: torch.device,
+    accumulate: int = 1,
+) -> dict[str, Tensor]:
+    """Add the gradients of this process's rows; returns each term's part of the mean over the `rows` of all.
+
+    accumulate: equal parts that the rows go through the model in; what one of them holds is free before the next begins.
+    """
+    total: dict[str, Tensor] = {}
+    for part in context.parts(accumulate):
+        found = _forward_backward(part, terms, rows, precision, device)
+        total = {name: total[name] + value for name, value in found.items()} if total else found
+    return total
+
+
+def _forward_backward(
     context: Context, terms: Sequence[WeightedTerm], rows: int, precision: Precision, device: torch.device
 ) -> dict[str, Tensor]:
-    """Add the gradients of this process's rows; returns each term's part of the mean over the `rows` of all."""
     with autocast(precision, device):
         loss, parts = loss_of(context, terms, rows)
     loss.backward()

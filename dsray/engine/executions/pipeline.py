@@ -32,9 +32,9 @@ class Pipeline:
 
     Each process keeps the weights of the whole model, but gradients, optimiser state and activations only of its own
     piece; `gather` brings the weights of the other pieces up to date. Terms see one microbatch at a time and only the
-    clean output: no attack and no EWC, whose work needs the whole model in one process. The batch must divide by the
-    microbatches. along: the group of this pipeline, all processes unless given; across: that of the same piece in
-    other pipelines, if any.
+    clean output: no attack and no EWC, whose work needs the whole model in one process. The batch flows in `accumulate`
+    parts, one after the other, and must divide by the microbatches of all of them. along: the group of this pipeline,
+    all processes unless given; across: that of the same piece in other pipelines, if any.
     """
 
     def __init__(
@@ -44,8 +44,10 @@ class Pipeline:
         precision: Precision = "fp32",
         along: dist.ProcessGroup | None = None,
         across: dist.ProcessGroup | None = None,
+        accumulate: int = 1,
     ):
-        self.model, self.precision, self.microbatches = model, precision, microbatches
+        self.model, self.precision, self.microbatches, self.accumulate = model, precision, microbatches, accumulate
+        self.passes = accumulate * microbatches
         self.device = next(model.parameters()).device
         self.along, self.across = along, across
         self.index, self.pieces = dist.get_rank(along), dist.get_world_size(along)
@@ -70,13 +72,28 @@ class Pipeline:
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
         if context.anchors:
             raise RequestError(f"parallel.pipeline: EWC {_WHOLE}")
-        if len(context.batch) % self.microbatches:
+        if len(context.batch) % self.passes:
             raise RequestError(
-                f"parallel.microbatches: {self.microbatches} do not divide the {len(context.batch)} rows of a worker"
+                f"parallel.microbatches: {self.passes} do not divide the {len(context.batch)} rows of a worker"
             )
-        self._context, self._terms, self._rows = context, terms, rows
+        self._terms, self._rows = terms, rows
         self._parts = []
         self.piece.forget()
+        for part in context.parts(self.accumulate):
+            self._flow(part)
+        parts = torch.zeros(len(terms), device=self.device)
+        if self.piece.last:
+            # torch runs piece and loss once before the first step, to learn their shapes: the last ones are of this step
+            done = self._parts[-self.passes :]
+            parts = torch.stack([torch.stack([part[name] for part in done]).sum() for name, _, _ in terms])
+        dist.broadcast(parts, group=self.along, group_src=self.pieces - 1)
+        if self.across is not None:
+            sum_gradients((p for n, p in self.model.named_parameters() if self.owner[n] == self.index), self.across)
+        return {name: parts[i] for i, (name, _, _) in enumerate(terms)}
+
+    def _flow(self, context: Context) -> None:
+        """Add the gradients of these rows, a microbatch after the other."""
+        self._context = context
         packed = self.piece.pack(context.batch)
         # torch cuts inputs and target into microbatches itself and hands each piece of the target to the loss. What the
         # terms need of a batch is more than a target: so the target is the position of each row, by which the loss takes
@@ -84,18 +101,9 @@ class Pipeline:
         target = {"target": torch.arange(len(context.batch), device=self.device)} if self.piece.last else {}
         with autocast(self.precision, self.device):
             self._scheduled(context).step(*packed, **target, return_outputs=False)
-        parts = torch.zeros(len(terms), device=self.device)
-        if self.piece.last:
-            # torch runs piece and loss once before the first step, to learn their shapes: the last ones are of this step
-            done = self._parts[-self.microbatches :]
-            parts = torch.stack([torch.stack([part[name] for part in done]).sum() for name, _, _ in terms])
-        dist.broadcast(parts, group=self.along, group_src=self.pieces - 1)
-        if self.across is not None:
-            sum_gradients((p for n, p in self.model.named_parameters() if self.owner[n] == self.index), self.across)
-        return {name: parts[i] for i, (name, _, _) in enumerate(terms)}
 
     def expert_load(self, context: Context) -> Tensor:
-        load = self.piece.expert_load(self.microbatches)
+        load = self.piece.expert_load(self.passes)
         # zeros in the blocks of other pieces: the sum along the pipeline is the whole table
         dist.all_reduce(load, group=self.along)
         return self.reduce(load)

@@ -21,15 +21,15 @@ from dsray.engine.state import TrainState
 class SingleProcess:
     """The plain way: forward, backward, clip, step."""
 
-    def __init__(self, model: nn.Module, precision: Precision = "fp32"):
-        self.model, self.precision = model, precision
+    def __init__(self, model: nn.Module, precision: Precision = "fp32", accumulate: int = 1):
+        self.model, self.precision, self.accumulate = model, precision, accumulate
         self.device = next(model.parameters()).device
 
     def check(self, stage: Stage) -> None:
         pass
 
     def forward_backward(self, context: Context, terms: Sequence[WeightedTerm], rows: int) -> dict[str, Tensor]:
-        return local.forward_backward(context, terms, rows, self.precision, self.device)
+        return local.forward_backward(context, terms, rows, self.precision, self.device, self.accumulate)
 
     def clip(self, max_norm: float | None) -> float:
         return local.clip(self.model.parameters(), max_norm)
