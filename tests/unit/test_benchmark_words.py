@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import chain, quickstart
+from benchmarks import chain, command, quickstart
 from benchmarks.chain import Chain
 from benchmarks.quickstart import Quickstart
+from dsray.base import RunFailure
 
 SWEEP = {"tune_trials": 12, "tune_gain_points": 0.42, "tune_overhead_per_trial_s": 0.61}
 
@@ -89,3 +90,11 @@ def test_the_quick_form_is_one_seed(record, monkeypatch):
     assert found.rows() == ["seed 0"]
     assert found.summary({"seed 0": found.measure("seed 0")})["robust_rows"] == 150
     assert seen == [True, True]
+
+
+def test_a_run_that_fails_gives_no_row(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "QUICKSTART", tmp_path / "absent.yaml")
+    with pytest.raises(
+        RunFailure, match=r"dsray run .*absent.yaml seed=0 .* ended with status 2; the rows before it are"
+    ):
+        command.run_quickstart(0, tmp_path / "run")
