@@ -10,9 +10,6 @@ from dsray.attacks.threats import Threat
 from dsray.base import RequestError, a
 from dsray.base.batch import Batch
 
-SUM = 1e-3
-"""How far from 1 the sum of a row of probabilities may be, in single precision."""
-
 
 def check_values(batch: Batch, threat: Threat, field: str | None = None) -> None:
     """The values that the threat moves are floats inside its range. field: what to call them; the input unless given."""
@@ -37,37 +34,6 @@ def check_labels(labels: Tensor, values: Tensor, noun: str) -> None:
         raise RequestError(f"labels: must be whole numbers; got {labels.dtype}; give the class of each {noun} as int64")
     if len(labels) and int(labels.min()) < 0:
         raise RequestError(f"labels: must be known for every {noun}, 0 or more; got {int(labels.min())}")
-
-
-def check_logits(logits: Tensor, target: Tensor) -> None:
-    """The model's answers on the clean rows are finite logits of at least two classes, which the targets belong to."""
-    if not isinstance(logits, Tensor):
-        raise RequestError(f"model: gives a {type(logits).__name__}; needs a tensor of logits, (rows, classes)")
-    rows, shape = len(target), tuple(logits.shape)
-    if shape in ((rows,), (rows, 1)):
-        raise RequestError(
-            "model: gives one column, so that every answer is the same; give two: for one logit z of the second class, "
-            "torch.stack([torch.zeros_like(z), z], -1) with z of shape (rows,)"
-        )
-    if len(shape) != 2 or shape[0] != rows:
-        raise RequestError(f"model: gives {shape} for {rows} rows; needs logits of shape (rows, classes)")
-    if not logits.is_floating_point():
-        raise RequestError(f"model: gives {logits.dtype}; needs logits, which are floats")
-    finite = torch.isfinite(logits).all(1)
-    if not finite.all():
-        raise RequestError(f"model: gives logits that are not finite on {int((~finite).sum())} of {rows} rows")
-    near = max(SUM, 8 * torch.finfo(logits.dtype).eps)
-    if (logits >= 0).all() and ((logits.sum(1) - 1).abs() <= near).all():
-        raise RequestError(
-            "model: gives probabilities, whose gradient vanishes where the model is certain; give the logits that go "
-            "into its softmax"
-        )
-    low, high = int(target.min()), int(target.max())
-    if low < -1 or high >= shape[1]:
-        wrong = low if low < -1 else high
-        raise RequestError(
-            f"labels: must lie in 0 to {shape[1] - 1}, since the model gives {shape[1]} columns; got {wrong}"
-        )
 
 
 def nothing_to_move(rows: int, input: str) -> RequestError:

@@ -9,6 +9,7 @@ from typing import Protocol
 from dsray.attacks.threats import Threat
 from dsray.base import Plugin, RequestError
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import Classifier, RowLoss
 
 
@@ -46,9 +47,8 @@ class AttackConfig(Plugin):
         """Whether the first gradient is taken at the clean row, where a divergence from its answer has none."""
         return False
 
-    @property
-    def in_training(self) -> RowLoss | None:
-        """What it climbs when a model is trained under it, None for its own loss."""
+    def in_training(self, likelihood: Likelihood) -> RowLoss | None:
+        """What it climbs when a model of this likelihood is trained under it, None for what it climbs to judge."""
         return None
 
     def build(self) -> Attack:

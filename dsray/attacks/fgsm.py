@@ -8,10 +8,12 @@ from pydantic import Field
 
 from dsray.attacks.config import Attack, AttackConfig
 from dsray.attacks.gradient import input_gradient
-from dsray.attacks.losses import IN_TRAINING, LOSSES, LossName
+from dsray.attacks.losses import LossName, judging, training
 from dsray.attacks.threats import Threat
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import Classifier, RowLoss
+from dsray.likelihoods import likelihood_of
 
 
 class FgsmConfig(AttackConfig):
@@ -30,18 +32,17 @@ class FgsmConfig(AttackConfig):
     def starts_clean(self) -> bool:
         return True
 
-    @property
-    def in_training(self) -> RowLoss | None:
-        return IN_TRAINING[self.loss]
+    def in_training(self, likelihood: Likelihood) -> RowLoss:
+        return training(self.loss, likelihood)
 
     def build(self) -> Attack:
-        return Fgsm(LOSSES[self.loss])
+        return Fgsm(self.loss)
 
 
 class Fgsm:
     """One forward and one backward pass; nothing in it is random."""
 
-    def __init__(self, loss: RowLoss):
+    def __init__(self, loss: LossName):
         self.loss = loss
 
     def __call__(
@@ -57,5 +58,5 @@ class Fgsm:
     ) -> Batch:
         """The batch with each row moved to the edge of its ball: under L-inf to a corner, under L2 along the gradient."""
         clean = threat.read(batch)
-        _, gradient = input_gradient(model, batch, threat, clean, loss or self.loss)
+        _, gradient = input_gradient(model, batch, threat, clean, loss or judging(self.loss, likelihood_of(model)))
         return threat.write(batch, threat.project(clean + epsilon * threat.steepest(gradient), clean, epsilon))

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from dsray.attacks.checks import check_judged, check_labels, check_logits, check_values, nothing_to_move
+from dsray.attacks.checks import check_judged, check_labels, check_values, nothing_to_move
 from dsray.attacks.config import AttackConfig, check_attacks
 from dsray.attacks.judgement import Judgement
-from dsray.attacks.losses import fallen
 from dsray.attacks.pgd import PgdConfig
 from dsray.attacks.random_search import RandomSearchConfig
 from dsray.attacks.runner import perturb
@@ -22,6 +21,7 @@ from dsray.attacks.watched import Watched
 from dsray.base import RequestError
 from dsray.base.batch import Batch
 from dsray.base.protocols import Classifier, as_classifier, first_input
+from dsray.likelihoods import likelihood_of
 
 DEFAULT_ATTACKS: tuple[AttackConfig, ...] = (PgdConfig(steps=20), RandomSearchConfig())
 
@@ -146,9 +146,9 @@ def _judge(
     seed: int,
     keep: bool,
 ) -> Judgement:
-    clean = classify(batch)
-    check_logits(clean, batch.target)
-    clean_correct, movable = ~fallen(clean, batch.target), threat.there(batch)
+    likelihood, clean = likelihood_of(classify), classify(batch)
+    likelihood.check(clean, batch.target)
+    clean_correct, movable = ~likelihood.wrong(clean, batch.target), threat.there(batch)
     standing, worst, survived = clean_correct.clone(), batch, {}
     climbed, gave, searched = (torch.zeros_like(movable) for _ in range(3))
     for config in attacks:
@@ -156,7 +156,7 @@ def _judge(
         if len(rows):
             part, watched = batch.select(rows), Watched(classify, threat)
             moved = perturb(config.build(), watched, part, epsilon, threat=threat, seed=seed, stop_early=True)
-            fell = fallen(classify(moved), part.target)
+            fell = likelihood.wrong(classify(moved), part.target)
             worst = threat.put(worst, rows[fell], moved.select(fell))
             standing[rows[fell]] = False
             asked = watched.asked(part.rows)
@@ -171,7 +171,7 @@ def _judge(
         rows=batch.rows.cpu().numpy(),
         clean_correct=clean_correct.cpu().numpy(),
         survived=survived,
-        unknown=(batch.target < 0).cpu().numpy(),
+        unknown=(~likelihood.known(batch.target)).cpu().numpy(),
         unmoved=(~movable).cpu().numpy(),
         climbed=climbed.cpu().numpy(),
         blind=(climbed & ~gave).cpu().numpy(),

@@ -1,88 +1,33 @@
-"""What an attack climbs, row by row, and when it has won."""
+"""What an attack climbs: a loss or a margin of the model's own likelihood; those of classes for a model that has none."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
+from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import RowLoss
+from dsray.likelihoods import Classes
 
 LossName = Literal["cross_entropy", "margin"]
+"""cross_entropy: the negative log likelihood, which is that of classes where a target is one of several."""
 
-SHARPNESS = 6.0
-"""Standard deviation to which `scaled_cross_entropy` brings the logits of a row; trained networks have 4 to 8."""
-FAR = 100.0
-"""A logit that is so many times farther below the best than the three best are from each other is that of a class that
-the model was told never to answer."""
+_PLAIN = Classes()
+cross_entropy: RowLoss = _PLAIN.loss
+"""-log of the probability of the true class; 0 where it is unknown. Its gradient vanishes where the model is certain."""
+scaled_cross_entropy: RowLoss = _PLAIN.ascent
+margin: RowLoss = _PLAIN.margin
+fallen: RowLoss = _PLAIN.wrong
 
 
-def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """(batch,): -log of the probability of the true class; 0 where the target is unknown (-1).
+def judging(name: LossName, likelihood: Likelihood) -> RowLoss:
+    """What judges a model: a gradient that vanishes nowhere."""
+    return likelihood.margin if name == "margin" else likelihood.ascent
 
-    Its gradient vanishes where the model is certain: to judge, climb `scaled_cross_entropy`.
+
+def training(name: LossName, likelihood: Likelihood) -> RowLoss:
+    """What a model is trained under.
+
+    Training minimises a loss at the scale of its own logits, and its attacks climb what it minimises (Madry et al. 2018).
+    A row that the model is so certain of that its gradient vanishes teaches nothing in either form.
     """
-    return F.cross_entropy(logits, target, reduction="none", ignore_index=-1)
-
-
-def scaled_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """(batch,): mean of the other logits, weighted by the probabilities they would have alone, minus the true one.
-
-    The weights are constants, of logits brought to one standard deviation per row. The gradient of cross-entropy is
-    1 - p_true times the gradient of this at the logits' own scale: the same direction, which neither vanishes where
-    p_true is 1 nor changes when all logits are multiplied by a number (Carlini & Wagner 2017 and Croce & Hein 2020 on
-    why it must not). In units of the logits; 0 where the target is unknown (-1). Classes that a model masks with a logit
-    far below all others (-1e4, the lowest float) have no part in it.
-    """
-    true = target.clamp(min=0)[:, None]
-    meant = _meant(logits.detach())
-    others = logits.detach().masked_fill(~meant, float("-inf")).scatter(1, true, float("-inf"))
-    spread = _spread(logits.detach(), meant)
-    weights = (SHARPNESS * others / torch.where(spread > 0, spread, 1.0)).softmax(1)
-    gap = (weights * logits).sum(1) - logits.gather(1, true)[:, 0]
-    return torch.where(target >= 0, gap, 0.0)
-
-
-def _meant(logits: Tensor) -> Tensor:
-    """(batch, classes) bool: all but the logits that a gap separates from the others, as FAR says; three stay at least."""
-    if logits.shape[1] <= 3:
-        return torch.ones_like(logits, dtype=torch.bool)
-    ordered = logits.sort(1, descending=True).values
-    below = ordered[:, :1] - ordered
-    far = below[:, 3:] - below[:, 2:-1] > FAR * below[:, 2:-1]
-    last = 2 + (far.cumsum(1) == 0).sum(1, keepdim=True)
-    return logits >= ordered.gather(1, last)
-
-
-def _spread(logits: Tensor, meant: Tensor) -> Tensor:
-    """(batch, 1): standard deviation of the logits that are meant."""
-    if meant.all():
-        return logits.std(1, correction=0, keepdim=True)
-    kept = logits.where(meant, 0.0)
-    count = meant.sum(1, keepdim=True)
-    mean = kept.sum(1, keepdim=True) / count
-    return ((kept - mean).where(meant, 0.0).square().sum(1, keepdim=True) / count).sqrt()
-
-
-def margin(logits: Tensor, target: Tensor) -> Tensor:
-    """(batch,): best other logit minus the true one, positive where the answer is wrong (Carlini & Wagner 2017).
-
-    target: (batch,) in [0, classes).
-    """
-    true = target[:, None]
-    others = logits.scatter(1, true, float("-inf"))
-    return others.amax(1) - logits.gather(1, true)[:, 0]
-
-
-def fallen(logits: Tensor, target: Tensor) -> Tensor:
-    """(batch,) bool: the answer is not the target, or is not a number."""
-    return (logits.argmax(1) != target) | torch.isnan(logits).any(1)
-
-
-IN_TRAINING: dict[LossName, RowLoss] = {"cross_entropy": cross_entropy, "margin": margin}
-"""Training minimises cross-entropy at the scale of its own logits, and its attacks climb what it minimises (Madry et al.
-2018). A row that the model is so certain of that its gradient vanishes teaches nothing in either form."""
-
-LOSSES: dict[LossName, RowLoss] = {"cross_entropy": scaled_cross_entropy, "margin": margin}
+    return likelihood.margin if name == "margin" else likelihood.loss

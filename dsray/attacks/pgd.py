@@ -10,11 +10,13 @@ from torch import Tensor
 
 from dsray.attacks.config import Attack, AttackConfig
 from dsray.attacks.gradient import input_gradient
-from dsray.attacks.losses import IN_TRAINING, LOSSES, LossName, fallen
+from dsray.attacks.losses import LossName, judging, training
 from dsray.attacks.threats import Threat
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.base.noise import key_of
 from dsray.base.protocols import Classifier, RowLoss
+from dsray.likelihoods import likelihood_of
 
 
 class PgdConfig(AttackConfig):
@@ -55,9 +57,8 @@ class PgdConfig(AttackConfig):
     def starts_clean(self) -> bool:
         return not self.random_start
 
-    @property
-    def in_training(self) -> RowLoss | None:
-        return IN_TRAINING[self.loss]
+    def in_training(self, likelihood: Likelihood) -> RowLoss:
+        return training(self.loss, likelihood)
 
     def build(self) -> Attack:
         return Pgd(self)
@@ -67,7 +68,7 @@ class Pgd:
     """steps x restarts forward and backward passes; rows that have fallen leave early when `stop_early`."""
 
     def __init__(self, config: PgdConfig):
-        self.name, self.loss = config.name, LOSSES[config.loss]
+        self.name, self.loss = config.name, config.loss
         self.steps, self.relative_step = config.steps, config.relative_step
         self.random_start, self.restarts = config.random_start, config.restarts
 
@@ -83,7 +84,7 @@ class Pgd:
         stop_early: bool = False,
     ) -> Batch:
         """The batch with each row moved to where the loss is highest: the last point, the best of the restarts."""
-        climb = loss or self.loss
+        climb = loss or judging(self.loss, likelihood_of(model))
         if self.restarts == 1:
             moved = self._ascend(model, batch, threat, epsilon, climb, key_of(seed, self.name, 0), stop_early)
         else:
@@ -100,7 +101,7 @@ class Pgd:
         seed: int,
         stop_early: bool,
     ) -> Tensor:
-        worst = threat.read(batch).clone()
+        worst, wrong = threat.read(batch).clone(), likelihood_of(model).wrong
         highest = torch.full((len(batch),), float("-inf"), device=batch.device)
         standing = torch.arange(len(batch), device=batch.device)
         for restart in range(self.restarts):
@@ -109,7 +110,7 @@ class Pgd:
             with torch.no_grad():
                 logits = model(threat.write(part, moved))
                 value = climb(logits, part.target).to(highest.dtype)
-            fell = fallen(logits, part.target) if stop_early else torch.zeros_like(standing, dtype=torch.bool)
+            fell = wrong(logits, part.target) if stop_early else torch.zeros_like(standing, dtype=torch.bool)
             value = value.masked_fill(fell, float("inf"))
             better = value > highest[standing]
             worst[standing[better]], highest[standing[better]] = moved[better], value[better]
@@ -128,13 +129,13 @@ class Pgd:
         key: int,
         stop_early: bool,
     ) -> Tensor:
-        clean = threat.read(batch)
+        clean, wrong = threat.read(batch), likelihood_of(model).wrong
         moved = threat.start(batch, epsilon, key) if self.random_start else clean
         result, rows = moved.clone(), torch.arange(len(batch), device=batch.device)
         step = self.relative_step * epsilon
         for _ in range(self.steps):
             logits, gradient = input_gradient(model, batch, threat, moved, climb)
-            if stop_early and (fell := fallen(logits, batch.target)).any():
+            if stop_early and (fell := wrong(logits, batch.target)).any():
                 result[rows] = moved
                 keep = ~fell
                 batch, rows, moved, gradient = batch.select(keep), rows[keep], moved[keep], gradient[keep]

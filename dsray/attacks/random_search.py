@@ -13,11 +13,11 @@ from pydantic import Field
 from torch import Tensor
 
 from dsray.attacks.config import Attack, AttackConfig
-from dsray.attacks.losses import fallen, margin
 from dsray.attacks.threats import Threat
 from dsray.base.batch import Batch
 from dsray.base.noise import key_of, uniform_torch
 from dsray.base.protocols import Classifier, RowLoss
+from dsray.likelihoods import likelihood_of
 
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10,000 queries, as in the paper
 
@@ -56,12 +56,13 @@ class RandomSearch:
         stop_early: bool = False,
     ) -> Batch:
         """The batch with each row at the highest loss that was met; the loss is the margin unless given."""
-        climb = loss or margin
+        likelihood = likelihood_of(model)
+        climb = loss or likelihood.margin
         whole, result = batch, threat.read(batch).clone()
         rows = torch.arange(len(batch), device=batch.device)
         moved = _stripes(batch, threat, epsilon, key_of(seed, self.name, "stripes"))
         logits = model(threat.write(batch, moved))
-        value, wrong = climb(logits, batch.target), fallen(logits, batch.target)
+        value, wrong = climb(logits, batch.target), likelihood.wrong(logits, batch.target)
         for query in range(1, self.queries):
             if stop_early and wrong.any():
                 result[rows] = moved
@@ -77,7 +78,7 @@ class RandomSearch:
             better = there >= value  # equal values too: on a plateau the search must be able to walk
             moved = torch.where(better.reshape(-1, *[1] * (moved.ndim - 1)), proposal, moved)
             value = torch.where(better, there, value)
-            wrong = torch.where(better, fallen(logits, batch.target), wrong)
+            wrong = torch.where(better, likelihood.wrong(logits, batch.target), wrong)
         result[rows] = moved
         return threat.write(whole, result)
 

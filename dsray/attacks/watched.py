@@ -8,13 +8,14 @@ from torch import Tensor
 from dsray.attacks.threats import Threat
 from dsray.base.batch import Batch
 from dsray.base.protocols import Classifier
+from dsray.likelihoods import likelihood_of
 
 
 class Watched:
     """Answers as the classifier does. It sees every attack that differentiates through it, whoever wrote it."""
 
     def __init__(self, model: Classifier, threat: Threat):
-        self._model, self._tensors = model, threat.tensors
+        self._model, self._tensors, self.likelihood = model, threat.tensors, likelihood_of(model)
         self._asked: list[Tensor] = []
         self._gave: list[tuple[Tensor, Tensor]] = []
 

@@ -15,7 +15,7 @@ class Batch:
 
     inputs: name of a tensor, `photo` or `visit/number` for one of several of an input -> (batch, *shape), as the spec of
         its kind says.
-    target: (batch,) int64 class index, -1 for a class that the training rows do not have, -2 where there is no label.
+    target: (batch, *shape) as its kind encodes it, which tells the rows whose target is unknown from those that have none.
     rows: (batch,) int64 row ids; they seed all randomness that belongs to a row.
     epochs: (batch,) int64, how often each row has been drawn before; zeros outside training.
     present: input -> (batch,) bool; False where that input is missing.
@@ -69,8 +69,7 @@ def concatenate(batches: list[Batch]) -> Batch:
     return Batch(
         inputs={k: torch.cat([b.inputs[k] for b in batches]) for k in first.inputs},
         present={
-            k: torch.cat([b.present.get(k, torch.ones_like(b.target, dtype=torch.bool)) for b in batches])
-            for k in masked
+            k: torch.cat([b.present.get(k, torch.ones_like(b.rows, dtype=torch.bool)) for b in batches]) for k in masked
         },
         target=torch.cat([b.target for b in batches]),
         rows=torch.cat([b.rows for b in batches]),

@@ -45,6 +45,7 @@ _TABLE = (
     Figure("accuracy", "accuracy", "share", "higher", watched=True),
     Figure("accuracy_known", "accuracy known", "share", "higher", watched=True),
     Figure("balanced_accuracy", "balanced accuracy", "share", "higher", watched=True),
+    Figure("macro_f1", "macro F1", "score", "higher", watched=True),
     Figure("loss", "loss", "number", "lower", watched=True),
     Figure("skip_rate", "blocks skipped", "share", "higher", watched=True, routed=True),
     # answers on the test rows
@@ -55,6 +56,8 @@ _TABLE = (
     Figure("test_accuracy_without_*", "with the {} hidden", "share", "higher"),
     Figure("test_balanced_accuracy", "balanced accuracy", "share", "higher"),
     Figure("test_macro_f1", "macro F1", "score", "higher"),
+    Figure("test_average_precision", "average precision", "score", "higher"),
+    Figure("test_recall_at_1pct", "recall at 1 % false alarms", "share", "higher"),
     Figure("test_calibration_error", "calibration error", "score", "lower"),
     Figure("test_loss", "loss", "number", "lower"),
     Figure("test_classes_answered", "classes answered", "count"),

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from dsray.base.batch import Batch
 
 Classifier = Callable[[Batch], Tensor]
-"""Batch -> logits (batch, classes), differentiable in the inputs."""
+"""Batch -> logits (batch, outputs), differentiable in the inputs."""
 
 RowLoss = Callable[[Tensor, Tensor], Tensor]
-"""(logits (batch, classes), target (batch,)) -> loss per row (batch,); what an attack climbs."""
+"""(logits (batch, outputs), target (batch, *shape)) -> loss per row (batch,); what an attack climbs."""
 
 Columns = dict[str, np.ndarray]
 """Column -> array, rows on the first axis; `row` and `epoch` int64 identify each row's draw."""
@@ -25,8 +25,8 @@ Columns = dict[str, np.ndarray]
 class Output:
     """What a model says of a batch.
 
-    logits: (batch, classes), of the exit that each row took.
-    exits: logits (batch, classes) of every exit head in order of depth, the last one final; empty where rows were
+    logits: (batch, outputs), of the exit that each row took.
+    exits: logits (batch, outputs) of every exit head in order of depth, the last one final; empty where rows were
         allowed to leave early.
     blocks_run: (batch,) int64, trunk blocks that were computed for each row; None of a model that routes nothing.
     expert_load: (blocks, experts) int64, how many choices fell on each expert; None of a model that routes nothing.

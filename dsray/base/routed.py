@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import Output
 
 
@@ -67,7 +68,10 @@ class Routed(nn.Module):
 
     In training mode every exit answers. In evaluation mode a row may leave early, and what it skips is not computed. The
     forward pass is pure: what a router learns changes only in `balance`. A row's answer depends on that row alone.
+    likelihood: what the logits mean.
     """
+
+    likelihood: Likelihood
 
     @property
     def routing(self) -> Routing | None:
@@ -79,12 +83,12 @@ class Routed(nn.Module):
         raise NotImplementedError
 
     def classify(self, batch: Batch) -> Tensor:
-        """(batch, classes): the answer's logits."""
+        """(batch, outputs): the answer's logits."""
         logits: Tensor = self(batch.inputs, batch.present).logits
         return logits
 
     def classify_at_exits(self, batch: Batch) -> tuple[Tensor, ...]:
-        """(batch, classes) logits of every exit head in order of depth, the last one final; no row leaves early."""
+        """(batch, outputs) logits of every exit head in order of depth, the last one final; no row leaves early."""
         exits: tuple[Tensor, ...] = self(batch.inputs, batch.present, full=True).exits
         return exits
 

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import torch
 
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.compress.onnx_model import Outputs
+from dsray.targets import TargetSpec
 
 
-def compared(name: str, torch: Outputs, int8: Outputs, batch: Batch, classes: tuple[str, ...]) -> dict[str, Any]:
+def compared(
+    name: str, own: Outputs, int8: Outputs, batch: Batch, target: TargetSpec, likelihood: Likelihood
+) -> dict[str, Any]:
     """`NAME_torch` and `NAME_int8`, the accuracies on all rows, and `NAME_chance`: that of the best constant answer.
 
-    Where the torch model gives every row the same answer, `NAME_one_answer` is its class.
+    Where the torch model (own) gives every row the same answer, `NAME_one_answer` is what it says.
     """
-    target, answers = batch.target.numpy(), torch.logits.argmax(-1)
+
+    def accuracy(outputs: Outputs) -> float:
+        return float((~likelihood.wrong(torch.from_numpy(outputs.logits), batch.target)).double().mean())
+
+    constant = target.constant(batch.target.numpy(), own.logits)
     figures: dict[str, Any] = {
-        f"{name}_torch": float((answers == target).mean()),
-        f"{name}_int8": float((int8.logits.argmax(-1) == target).mean()),
-        f"{name}_chance": float(np.bincount(target[target >= 0], minlength=1).max() / len(target)),
+        f"{name}_torch": accuracy(own),
+        f"{name}_int8": accuracy(int8),
+        f"{name}_chance": constant.accuracy,
     }
-    given = np.unique(answers)
-    return figures | ({f"{name}_one_answer": classes[given[0]]} if len(given) == 1 < len(target) else {})
+    return figures | ({f"{name}_one_answer": constant.given} if constant.given is not None else {})
 
 
 def lost_points(figures: dict[str, Any], name: str) -> float:

@@ -159,7 +159,7 @@ def _figures(model: Routed, schema: Schema, small: Path, rows: Rows, config: Com
 
 
 def _compared(name: str, model: Routed, graph: OnnxModel, batch: Batch, schema: Schema) -> dict[str, Any]:
-    return compared(name, _torch(model, batch), _graph(graph, batch), batch, schema.classes)
+    return compared(name, _torch(model, batch), _graph(graph, batch), batch, schema.target, model.likelihood)
 
 
 def _speed(model: Routed, full: Path, small: Path, batch: Batch, threads: int) -> list[dict[str, Any]]:
@@ -206,7 +206,7 @@ def _torch(model: Routed, batch: Batch) -> Outputs:
     outputs = [_forward(model, batch.select(slice(i, i + 256))) for i in range(0, len(batch), 256)]  # type: ignore[arg-type]
     logits = torch.cat([output.logits for output in outputs])
     ran = [output.blocks_run for output in outputs if output.blocks_run is not None]
-    return Outputs(logits.numpy(), logits.softmax(-1).numpy(), torch.cat(ran).numpy() if ran else None)
+    return Outputs(logits.numpy(), torch.cat(ran).numpy() if ran else None)
 
 
 def _graph(graph: OnnxModel, batch: Batch) -> Outputs:

@@ -16,10 +16,9 @@ from dsray.base import RunFailure
 
 @dataclass(frozen=True)
 class Outputs:
-    """logits, probabilities (rows, classes) float32; blocks_run (rows,) int64, None of a model that routes nothing."""
+    """logits (rows, outputs) float32; blocks_run (rows,) int64, None of a model that routes nothing."""
 
     logits: np.ndarray
-    probabilities: np.ndarray
     blocks_run: np.ndarray | None
 
 
@@ -54,8 +53,7 @@ class OnnxModel:
             logits, *routes = self.session.run(self.outputs, feed)
         except Exception as error:  # onnxruntime has a class for each of its reasons, with no base of their own
             raise RunFailure(f"artefact: its model cannot answer ({' '.join(str(error).split())})") from None
-        shifted = np.exp(logits - logits.max(-1, keepdims=True))
-        return Outputs(logits, shifted / shifted.sum(-1, keepdims=True), routes[0] if routes else None)
+        return Outputs(logits, routes[0] if routes else None)
 
     def run_all(self, columns: Mapping[str, np.ndarray], rows: int, size: int = 256) -> Outputs:
         """`run` in pieces of `size` rows."""
@@ -63,6 +61,5 @@ class OnnxModel:
         ran = [p.blocks_run for p in pieces if p.blocks_run is not None]
         return Outputs(
             np.concatenate([p.logits for p in pieces]),
-            np.concatenate([p.probabilities for p in pieces]),
             np.concatenate(ran) if ran else None,
         )

@@ -1,12 +1,10 @@
 """Rows: sources, preparation, order, collation, and raw instances of a request."""
 
-from dsray.data.balance import uneven
 from dsray.data.collate import to_batch
 from dsray.data.config import DataConfig
 from dsray.data.draws import Draws
 from dsray.data.facts import Facts
 from dsray.data.files import read_rows
-from dsray.data.labels import UNKNOWN, UNLABELLED
 from dsray.data.order import draw, draw_range, steps_of
 from dsray.data.pipeline import fit_schema, fits, prepare_table
 from dsray.data.prepare import contents_of, fingerprint_of, prepare
@@ -17,8 +15,6 @@ from dsray.data.sources import AnySource, DigitsConfig, ParquetConfig, SourceCon
 from dsray.data.tables import load_tables
 
 __all__ = [
-    "UNKNOWN",
-    "UNLABELLED",
     "AnySampler",
     "AnySource",
     "BalancedConfig",
@@ -48,5 +44,4 @@ __all__ = [
     "read_rows",
     "steps_of",
     "to_batch",
-    "uneven",
 ]

@@ -22,8 +22,9 @@ from dsray.base import Config
 from dsray.base.errors import a, relocated
 from dsray.base.kinds import MEMBER, UNNAMED, package, packages_of
 from dsray.data.sources import AnySource, DigitsConfig
-from dsray.inputs import INPUTS, AnyInput
+from dsray.inputs import INPUTS, AnyInput, InputConfig
 from dsray.inputs.short import field_of, fold, unfold
+from dsray.targets import AnyTarget, TargetConfig, short
 
 RESERVED = {"row", "epoch", "target", "label", "logits", "blocks_run"}
 """What else stands beside inputs in columns, counts and exported graphs."""
@@ -41,7 +42,7 @@ class DataConfig(Config):
 
     source: AnySource = Field(DigitsConfig(), description="where the rows come from")
     inputs: dict[str, AnyInput] = Field({}, description="name -> what the model reads under it; null: nothing")
-    label: str = Field("", description="column that holds the class")
+    target: AnyTarget = Field(description="what the model answers; `label: COLUMN` for classes")
     validation: float = Field(
         0.1,
         gt=0,
@@ -61,21 +62,25 @@ class DataConfig(Config):
         try:
             source = TypeAdapter(AnySource).validate_python(data.get("source", "digits"))
         except ValidationError:
-            return fold(data)  # the field itself reports it, under its own path
+            return short.fold(fold(data))  # the field itself reports it, under its own path
         filled = {**data, "source": source}
         for key, known in source.columns().items():
             if key not in filled and not (key in INPUTS.members and data.get("inputs")):
                 filled[key] = known
             elif isinstance(known, dict) and isinstance(filled.get(key), dict):
                 filled[key] = {**known, **filled[key]}
-        return fold(filled)
+        if "target" not in filled:
+            filled.setdefault("label", "")
+        return short.fold(fold(filled))
 
     @model_validator(mode="wrap")
     @classmethod
     def _short_forms_in_errors(cls, data: Any, handler: ModelWrapValidatorHandler[DataConfig]) -> DataConfig:
-        """A fault in an input that was written in short is told under the path that was written."""
+        """A fault in an input or a target that was written in short is told under the path that was written."""
 
         def place(where: tuple[int | str, ...]) -> tuple[int | str, ...]:
+            if where[:2] == ("target", "column") and isinstance(data, dict) and "target" not in data:
+                return ("label",)
             if len(where) < 2 or where[0] != "inputs" or not isinstance(data, dict):
                 return where
             return where[1:] if data.get(where[1]) is not None else where
@@ -87,16 +92,16 @@ class DataConfig(Config):
 
     @model_serializer(mode="wrap")
     def _short_forms(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return unfold(handler(self))
+        return short.unfold(unfold(handler(self)))
 
     @classmethod
     def keys(cls) -> list[str]:
-        return [*super().keys(), *INPUTS.members]
+        return [*super().keys(), *INPUTS.members, "label"]
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         found = handler.resolve_ref_schema(handler(schema))
-        short = {
+        inputs = {
             kind: {
                 "description": f"the input '{kind}', of kind {kind}; null: none",
                 "anyOf": [{MEMBER: member, UNNAMED: True}, {"type": "null"}],
@@ -104,15 +109,10 @@ class DataConfig(Config):
             }
             for kind, member in INPUTS.members.items()
         }
-        found["properties"] = {**found["properties"], **short}
+        label = {"description": "column that holds the class, a target of kind classes", "type": "string"}
+        found["properties"] = {**found["properties"], **inputs, "label": label}
+        found["required"] = [key for key in found.get("required", []) if key != "target"]
         return found
-
-    @field_validator("label")
-    @classmethod
-    def _label_is_named(cls, label: str) -> str:
-        if not label:
-            raise ValueError("name the column that holds the class")
-        return label
 
     @field_validator("inputs")
     @classmethod
@@ -130,8 +130,9 @@ class DataConfig(Config):
     def _inputs_and_label_fit(self) -> DataConfig:
         if not self.inputs:
             raise ValueError(f"needs at least one input: {_COLUMNS}")
-        if self.label in [column for part in self.inputs.values() for column in part.columns]:
-            raise ValueError(f"column '{self.label}' is the label and an input; the model would read its answer")
+        column = self.target.column
+        if column in [column for part in self.inputs.values() for column in part.columns]:
+            raise ValueError(f"column '{column}' is the label and an input; the model would read its answer")
         for name, part in self.inputs.items():
             if bare := [column for column in part.encoded if column in self.show]:
                 raise ValueError(f"show names further columns; '{bare[0]}' is the {name} itself")
@@ -139,10 +140,16 @@ class DataConfig(Config):
 
     @property
     def packages(self) -> frozenset[str]:
-        """Those of the user's own that its inputs come from: whose code a schema that was learnt for them may name."""
-        given = [str(part.gives().model_fields["kind"].default) for part in self.inputs.values()]
-        return packages_of(self.inputs) | {package(kind) for kind in given if ":" in kind}
+        """Those of the user's own that its inputs and its target come from: whose code a schema that was learnt for them may name."""
+        parts: list[InputConfig | TargetConfig] = [*self.inputs.values(), self.target]
+        given = [str(part.gives().model_fields["kind"].default) for part in parts]
+        return packages_of(parts) | {package(kind) for kind in given if ":" in kind}
 
     def field(self, name: str) -> str:
         """What errors call an input: `data.image`, or `data.inputs.photo`."""
         return field_of(name, self.inputs[name])
+
+    @property
+    def target_field(self) -> str:
+        """What errors call the target: `data.label`, or `data.target`."""
+        return short.field_of(self.target)

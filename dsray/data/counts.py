@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dsray.data.arrays import targets_of
 from dsray.data.schema import Schema
 
 Counts = dict[str, dict[str, int]]
@@ -30,7 +31,7 @@ def mark(table: pa.Table, name: str, marks: Mapping[str, np.ndarray | pa.Array])
 def count_rows(table: pa.Table, schema: Schema) -> Counts:
     """What the encoders marked in a table of `prepare_table`.
 
-    Every input has `missing`; `label` has `missing` and `unknown` (a class that no training row has), where the table
+    Every input has `missing`; `label` has `missing` and `unknown` (a class that no training row has, for instance), where the table
     has that column.
     """
     counts: Counts = {name: {"missing": _false(table.column(f"present.{name}"))} for name in schema.names}
@@ -38,9 +39,10 @@ def count_rows(table: pa.Table, schema: Schema) -> Counts:
         if column.startswith(_MARK):
             name, _, what = column.removeprefix(_MARK).rpartition(".")
             counts[name][what] = _true(table.column(column))
-    if (label := f"raw.{schema.label}") in table.column_names:
-        missing = table.column(label).null_count
-        counts["label"] = {"missing": missing, "unknown": _true(pc.less(table.column("target"), 0)) - missing}
+    if f"raw.{schema.target.column}" in table.column_names:
+        target = targets_of(table, schema)
+        labelled, known = schema.target.labelled(target), schema.target.known(target)
+        counts["label"] = {"missing": int((~labelled).sum()), "unknown": int((labelled & ~known).sum())}
     return counts
 
 

@@ -6,21 +6,18 @@ from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dsray.base import RequestError, nearest
-from dsray.data.classlabel import named, named_by, names_of
 from dsray.data.schema import Schema
 from dsray.data.sources.csv import Csv
 from dsray.data.sources.parquet import PARQUET
 from dsray.data.sources.shards import different
 from dsray.data.sources.values import Values
-from dsray.data.tables import holds_labels
 from dsray.inputs import SPECS, InputSpec
 
 
 def read_rows(path: Path, schema: Schema) -> pa.Table:
-    """The rows of a file with the schema's columns, for `prepare_table`; the label column may be absent.
+    """The rows of a file with the schema's columns, for `prepare_table`; the target's column may be absent.
 
     path: a Parquet file or a folder of them; a CSV file, whose columns each kind of input reads in its own way; or, where
         the model has one input and its kind has files of its own (`InputSpec.suffixes`), such a file or a folder of them
@@ -72,9 +69,10 @@ def _values(path: Path, kind: str, suffixes: tuple[str, ...], schema: Schema) ->
 
 def _from_csv(csv: Csv, path: Path, schema: Schema) -> pa.Table:
     table = csv.read(path, f"'{path}'")
-    _once(table, schema.label, path)
-    if schema.label in table.column_names:
-        table = _label_as_written(csv, table, path, schema)
+    target = schema.target
+    _once(table, target.column, path)
+    if target.column in table.column_names:
+        table = target.of_csv(table, csv.as_written(path, target.column), path)
     read = set()  # two inputs may read one column, which is made of its text once
     for spec in schema.inputs.values():
         if set(spec.columns) <= set(table.column_names) and (spec.kind, spec.columns) not in read:
@@ -85,14 +83,6 @@ def _from_csv(csv: Csv, path: Path, schema: Schema) -> pa.Table:
     return table
 
 
-def _label_as_written(csv: Csv, table: pa.Table, path: Path, schema: Schema) -> pa.Table:
-    """The label as text where that names a class: `01` is no number and `True` no truth value if classes are so called."""
-    written = csv.as_written(path, schema.label)
-    if not pc.any(pc.is_in(written, value_set=pa.array(schema.classes))).as_py():
-        return table
-    return table.set_column(table.column_names.index(schema.label), schema.label, written)
-
-
 def _checked(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
     for spec, column in [(part, column) for part in schema.inputs.values() for column in part.columns]:
         _in_all_files(table, column)
@@ -101,21 +91,15 @@ def _checked(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
         _once(table, column, path)
         if needs := spec.fault(column, found := table.schema.field(column).type):
             raise RequestError(f"'{path}': column '{column}' holds {found}; needs {needs}")
-    _in_all_files(table, schema.label)
-    _once(table, schema.label, path)
-    if schema.label in table.column_names and not holds_labels(found := table.schema.field(schema.label).type):
-        raise RequestError(f"'{path}': column '{schema.label}' holds {found}; needs whole numbers, booleans or words")
+    target = schema.target
+    _in_all_files(table, target.column)
+    _once(table, target.column, path)
+    there = target.column in table.column_names
+    if there and (needs := target.fault(found := table.schema.field(target.column).type)):
+        raise RequestError(f"'{path}': column '{target.column}' holds {found}; needs {needs}")
     if not len(table):
         raise RequestError(f"'{path}' has no rows")
-    return _label_by_name(table, path, schema) if schema.label in table.column_names else table
-
-
-def _label_by_name(table: pa.Table, path: Path, schema: Schema) -> pa.Table:
-    """The label column with its numbers replaced by the names that this file gives them, or those of the model."""
-    names = names_of(table, schema.label, f"'{path}'")
-    if names is not None and not set(names).isdisjoint(schema.classes):
-        return named(table, schema.label, names, f"'{path}'")
-    return named_by(table, schema.label, schema.label_names, f"'{path}'") if schema.label_names else table
+    return target.of_file(table, f"'{path}'") if there else table
 
 
 def _in_all_files(table: pa.Table, column: str) -> None:

@@ -23,7 +23,7 @@ def hold_out(train: pa.Table, config: DataConfig, seed: int) -> tuple[pa.Table, 
     both keep their order. Where nothing can be held out so: a RequestError.
     """
     random = np.random.default_rng([seed, key_of("validation")])
-    classes = codes_of(train.column(config.label))
+    classes = config.target.codes(train.column(config.target.column))
     if config.group is None:
         held = _of_rows(classes, config, random)
     else:
@@ -75,7 +75,7 @@ def _of_rows(classes: np.ndarray, config: DataConfig, random: np.random.Generato
     sizes = np.bincount(classes)
     if sizes.max() < 2:
         raise RequestError(
-            f"data.label: each of the {len(sizes):,} training rows has a class of its own in column '{config.label}'; "
+            f"{config.target_field}: each of the {len(sizes):,} training rows has a class of its own in column '{config.target.column}'; "
             "nothing can be held out without losing a class; give a column whose values repeat, or data.source.validation"
         )
     wanted = shares(sizes, config.validation, random)

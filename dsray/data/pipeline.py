@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from dsray.data.classlabel import names_read
 from dsray.data.config import DataConfig
 from dsray.data.counts import mark
-from dsray.data.labels import class_names, encode_label
 from dsray.data.origin import numbered
 from dsray.data.schema import Schema
 from dsray.inputs import flat
@@ -16,16 +14,14 @@ from dsray.inputs.short import field_of
 
 
 def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
-    """What can only be known from the training rows: the class names and what each input learns."""
+    """What can only be known from the training rows: what each input and the target learn."""
     inputs = {name: part.fit(train) for name, part in config.inputs.items()}
-    classes = class_names(train.column(config.label), config.label)
-    names = names_read(train, config.label)
-    return Schema(inputs=inputs, label=config.label, classes=classes, label_names=names)
+    return Schema(inputs=inputs, target=config.target.fit(train))
 
 
 def fits(config: DataConfig, schema: Schema) -> bool:
     """Whether a schema, which may have come from anywhere, could have been learnt for `config`."""
-    if schema.label != config.label or schema.inputs.keys() != config.inputs.keys():
+    if not config.target.learnt(schema.target) or schema.inputs.keys() != config.inputs.keys():
         return False
     return all(part.learnt(schema.inputs[name]) for name, part in config.inputs.items())
 
@@ -41,10 +37,10 @@ def prepare_blocks(table: pa.Table, schema: Schema) -> pa.Table:
 
 
 def prepare_table(table: pa.Table, schema: Schema) -> pa.Table:
-    """Encode the inputs and the label of any block of rows; the rows keep their order.
+    """Encode the inputs and the target of any block of rows; the rows keep their order.
 
     Adds every tensor under its name (fixed-size list, as it is stored), `present.NAME` (bool) for each input, `target`
-    (int64) and what `dsray.data.counts` counts. The columns of `table` are kept as `raw.COLUMN`, but for encoded ones. A
+    and what `dsray.data.counts` counts. The columns of `table` are kept as `raw.COLUMN`, but for encoded ones. A
     value that cannot be read is a RowFault.
     """
     with numbered(table) as rows:
@@ -55,7 +51,15 @@ def prepare_table(table: pa.Table, schema: Schema) -> pa.Table:
                 raw = raw.append_column(flat(name, part), _column(values))
             raw = mark(raw.append_column(f"present.{name}", pa.array(found.present)), name, found.marks)
         encoded = dict.fromkeys(f"raw.{column}" for spec in schema.inputs.values() for column in spec.encoded)
-        return encode_label(raw.drop_columns(list(encoded)), schema.label, schema.classes)
+        raw = raw.drop_columns(list(encoded))
+        return raw.append_column("target", _column(_targets(rows, schema)))
+
+
+def _targets(rows: pa.Table, schema: Schema) -> np.ndarray:
+    """The encoded targets; all unlabelled where the table has no such column."""
+    target = schema.target
+    there = target.column in rows.column_names
+    return target.encode(rows.column(target.column)) if there else target.unlabelled(len(rows))
 
 
 def _column(values: np.ndarray) -> pa.Array:

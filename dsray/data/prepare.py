@@ -22,7 +22,7 @@ from dsray.data.tables import load_tables
 
 Encode = Callable[[Mapping[str, pa.Table], Schema], dict[str, pa.Table]]
 _NAMED = "a picture that a row names"
-FORMAT = 5
+FORMAT = 6
 """To be raised whenever the code gives other prepared rows, or other files of them, for the same source and configuration."""
 
 

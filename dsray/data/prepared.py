@@ -15,10 +15,10 @@ from dsray.base.aside import clear_leftovers
 from dsray.base.folders import put_back, replacing_folder
 from dsray.base.kinds import Trust, guarded, packages_of
 from dsray.base.sums import Damaged, seal, unseal
+from dsray.data.arrays import targets_of, to_numpy
 from dsray.data.collate import unpack
 from dsray.data.config import DataConfig
 from dsray.data.counts import Counts, count_rows
-from dsray.data.labels import UNLABELLED
 from dsray.data.schema import Schema
 from dsray.data.sources.source import SPLITS
 from dsray.data.stored import StoredColumns, StoredTable, write_columns, write_table
@@ -34,7 +34,7 @@ class Prepared:
     """Every row of the data set; its row id is its position (train, then validation, then test).
 
     columns: every tensor of the schema's inputs as it is stored, (rows, *shape); `present.NAME` (rows,) bool for each
-        input; `target` (rows,) int64, -1 where the class is not one of the training rows', -2 where there is no label.
+        input; `target` (rows, *shape) as its kind encodes it.
     splits: `train`, `validation`, `test` -> ascending row ids int64.
     kept: what `shown` reads.
     counts: split -> input or `label` -> what (missing, cut, unknown, ...) -> rows of which it is true; zeros included.
@@ -120,16 +120,16 @@ class Prepared:
 
 
 def known(data: Prepared, rows: np.ndarray) -> np.ndarray:
-    """Those of the given row ids whose class is one of the training rows'."""
-    return rows[data.columns["target"][rows] >= 0]
+    """Those of the given row ids whose target the model can know: a class that is one of the training rows'."""
+    return rows[data.schema.target.known(data.columns["target"][rows])]
 
 
 def labelled(data: Prepared, rows: np.ndarray) -> np.ndarray:
-    """Those of the given row ids that have a label, also of a class that no training row has: no answer to it is right.
+    """Those of the given row ids that have a target, also a class that no training row has: no answer to it is right.
 
-    A row without a label asks for no answer, so that it is in no figure.
+    A row without one asks for no answer, so that it is in no figure.
     """
-    return rows[data.columns["target"][rows] != UNLABELLED]
+    return rows[data.schema.target.labelled(data.columns["target"][rows])]
 
 
 def assemble(
@@ -146,12 +146,8 @@ def assemble(
     data = Prepared(columns, splits, schema, fingerprint, shown, counts)
     for split, rows in splits.items():
         if not len(known(data, rows)):
-            some = ", ".join(map(repr, schema.classes[:5])) + (", ..." if len(schema.classes) > 5 else "")
-            got = tables[split].column(f"raw.{schema.label}")[0].as_py()
-            raise RequestError(
-                f"data.label: no {split} row has one of the {len(schema.classes)} classes of the training rows ({some}); "
-                f"the first one has {'null' if got is None else repr(got)}; give {split} rows with known labels"
-            )
+            said = schema.target.none_known(split, tables[split].column(f"raw.{schema.target.column}"))
+            raise RequestError(f"{config.target_field}: {said}")
     of_inputs = [
         said
         for name, spec in schema.inputs.items()
@@ -162,20 +158,13 @@ def assemble(
 
 def assemble_columns(table: pa.Table, schema: Schema) -> dict[str, np.ndarray]:
     """The arrays of `Prepared.columns` out of a table that `prepare_table` made."""
-    names = [*schema.tensors, *(f"present.{name}" for name in schema.names), "target"]
-    columns = {name: _to_numpy(table.column(name)) for name in names}
+    names = [*schema.tensors, *(f"present.{name}" for name in schema.names)]
+    columns = {name: to_numpy(table.column(name)) for name in names}
     for name, tensor in schema.tensors.items():
         columns[name] = columns[name].reshape(-1, *tensor.shape)
-    return columns
+    return columns | {"target": targets_of(table, schema)}
 
 
 def _positions(counts: dict[str, int]) -> dict[str, np.ndarray]:
     ends = np.cumsum([counts[split] for split in SPLITS])
     return {split: np.arange(end - counts[split], end, dtype=np.int64) for split, end in zip(SPLITS, ends, strict=True)}
-
-
-def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    if not pa.types.is_fixed_size_list(array.type):
-        return array.to_numpy(zero_copy_only=False)
-    return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)

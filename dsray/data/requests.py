@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def columns_of(instances: Sequence[Any], schema: Schema, field: str = "instances") -> Columns:
-    """The instances as columns; row ids are positions, targets are -1.
+    """The instances as columns; row ids are positions, and no row has a target.
 
     instances: one dict each with a value for every input of the schema, as its kind reads it; null hides that input.
     field: what the errors call the list. Every fault is a RequestError that names the instance and its key.
@@ -36,7 +36,7 @@ def columns_of(instances: Sequence[Any], schema: Schema, field: str = "instances
         for part, tensor in spec.tensors.items():
             columns[flat(name, part)] = np.zeros((rows, *tensor.shape), dtype=tensor.dtype)
             columns[flat(name, part)][given] = found[part]
-    columns["target"] = np.full(rows, -1, dtype=np.int64)
+    columns["target"] = schema.target.unlabelled(rows)
     columns["row"] = np.arange(rows, dtype=np.int64)
     columns["epoch"] = np.zeros(rows, dtype=np.int64)
     return columns

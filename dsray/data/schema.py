@@ -12,24 +12,28 @@ from pydantic import Field, model_validator
 from dsray.base import Config
 from dsray.inputs import AnySpec, TensorSpec, flat
 from dsray.inputs.short import fold
+from dsray.targets import AnyTargetSpec
 
 
 class Schema(Config):
-    """Inputs by name, label column and class names (index = target)."""
+    """Inputs by name, and the target."""
 
     inputs: dict[str, AnySpec] = Field(
         description="name -> what is known of the input; encoders read them in this order"
     )
-    label: str
-    classes: tuple[str, ...]
-    label_names: tuple[str, ...] = Field(
-        (), description="names of the numbers 0, 1, ... in the label column, where the training files gave them"
-    )
+    target: AnyTargetSpec = Field(description="what is known of the target")
 
     @model_validator(mode="before")
     @classmethod
     def _of_an_earlier_version(cls, data: Any) -> Any:
-        return fold(data) if isinstance(data, dict) and "inputs" not in data else data
+        """0.2 knew an image and a text alone, and 0.3 classes alone."""
+        if not isinstance(data, dict):
+            return data
+        found = fold(data) if "inputs" not in data else dict(data)
+        if "target" not in found and "classes" in found:
+            target = {"kind": "classes", "column": found.pop("label", None), "classes": found.pop("classes")}
+            found["target"] = target | {"names": found.pop("label_names", ())}
+        return found
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,6 +44,10 @@ class Schema(Config):
     def tensors(self) -> dict[str, TensorSpec]:
         """Every tensor that a model reads, by its name in batches: `photo`, `visit/number`."""
         return {flat(name, part): spec for name in self.inputs for part, spec in self.inputs[name].tensors.items()}
+
+    def uncalibrated(self) -> Schema:
+        """As it was learnt from the training rows, without what is chosen on validation rows for one model."""
+        return self.replace(target=self.target.uncalibrated())
 
     def of(self, name: str) -> tuple[str, ...]:
         """The tensors of one input, in the order in which an encoder takes them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pyarrow as pa
 
 from dsray.base import RequestError, nearest
-from dsray.data.classlabel import names_of_splits
 from dsray.data.config import DataConfig
 from dsray.data.holdout import another_share, hold_out
 from dsray.data.origin import names_of_numbers, number
@@ -28,7 +27,7 @@ def load_tables(config: DataConfig, seed: int = 0, notes: list[str] | None = Non
         check_columns(config, table, split)
         tables[split] = number(table, split)
     notes += same_files(config.source.contents())
-    tables, said = names_of_splits(tables, config.label)
+    tables, said = config.target.unified(tables)
     notes += said
     if "validation" not in tables:
         tables["train"], tables["validation"] = hold_out(tables["train"], config, seed)
@@ -56,14 +55,14 @@ def _alike(tables: dict[str, pa.Table], config: DataConfig) -> dict[str, pa.Tabl
 
 def _columns(config: DataConfig) -> list[str]:
     inputs = [column for part in config.inputs.values() for column in part.columns]
-    return list(dict.fromkeys([*inputs, config.label, *config.show]))
+    return list(dict.fromkeys([*inputs, config.target.column, *config.show]))
 
 
 def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
     """Every column that the configuration names exists in `table` and is of the right type, or a RequestError."""
     group = config.group if split == "train" else None
     read = [(name, part, column) for name, part in config.inputs.items() for column in part.columns]
-    named = [("data.label", config.label)]
+    named = [(config.target_field, config.target.column)]
     named += [(f"{config.field(name)}.{_key(part, column)}", column) for name, part, column in read]
     named += [] if group is None else [("data.group", group)]
     named += [(f"data.show.{i}", name) for i, name in enumerate(config.show)]
@@ -77,8 +76,9 @@ def check_columns(config: DataConfig, table: pa.Table, split: str) -> None:
             raise RequestError(f"{field}: the {split} rows have {times} columns '{name}'; rename all but one")
     if group is not None and pa.types.is_nested(found := table.schema.field(group).type):
         raise RequestError(f"data.group: '{group}' holds {found}; needs numbers or text")
-    if not holds_labels(found := table.schema.field(config.label).type):
-        raise RequestError(f"data.label: column '{config.label}' holds {found}; needs whole numbers, booleans or words")
+    target = config.target
+    if needs := target.fault(found := table.schema.field(target.column).type):
+        raise RequestError(f"{config.target_field}: column '{target.column}' holds {found}; needs {needs}")
     for name, part, column in read:
         if needs := part.fault(column, found := table.schema.field(column).type):
             raise RequestError(f"{config.field(name)}.{_key(part, column)}: '{column}' holds {found}; needs {needs}")
@@ -92,9 +92,3 @@ def _key(part: InputConfig, column: str) -> str:
         if key != "kind" and (value == column or (isinstance(value, tuple) and column in value))
     }
     return next(iter(found), "column")
-
-
-def holds_labels(kind: pa.DataType) -> bool:
-    """Anything but nested values and bytes."""
-    bare = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-    return not (bare or pa.types.is_nested(kind))

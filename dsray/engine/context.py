@@ -8,11 +8,12 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import Output, RowLoss
 from dsray.learning import Anchor
+from dsray.likelihoods import likelihood_of
 
 
 class View(Protocol):
@@ -42,6 +43,7 @@ class Context:
     ):
         self.model, self.batch, self.step, self.moved = model, batch, step, moved
         self.anchors = anchors or []
+        self.likelihood = likelihood_of(model)
         self._perturbation = perturbation
         self._passes: dict[View, Output] = dict(given or {})
         self._loads: list[Tensor] = []
@@ -134,10 +136,10 @@ def _copied(whole: Tensor | None, rows: Tensor, part: Tensor | None) -> Tensor |
     return None if whole is None or part is None else whole.index_copy(0, rows, part)
 
 
-def divergence(clean: Tensor) -> RowLoss:
-    """KL(clean answer || answer), what TRADES climbs. clean: (batch, classes), probabilities, which stay fixed."""
+def divergence(likelihood: Likelihood, clean: Tensor) -> RowLoss:
+    """KL(clean answer || answer), what TRADES climbs. clean: (batch, outputs), logits, which stay fixed."""
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:
-        return F.kl_div(logits.log_softmax(-1), clean, reduction="none").sum(-1)
+        return likelihood.divergence(clean, logits)
 
     return loss

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dsray.base import RequestError
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.base.modes import evaluating
 from dsray.base.protocols import Output
 from dsray.base.routed import Routed, Routing
+from dsray.likelihoods import likelihood_of
 
 
 @dataclass(frozen=True)
@@ -34,67 +35,65 @@ class Routes:
 class Evaluation:
     """Answers on n rows, all on the CPU.
 
-    logits (n, classes), target (n,), rows (n,). routes: what the rows ran; None of a model that routes nothing. A target
-    of -1 is a class that the model does not know: its row is wrong whatever the answer. Rows without a label
-    (`dsray.data.labelled`) do not belong here.
+    logits (n, outputs), target (n, *shape), rows (n,). likelihood: what the logits mean. routes: what the rows ran; None
+    of a model that routes nothing. A row whose target the model does not know is wrong whatever the answer. Rows without
+    a target (`dsray.data.labelled`) do not belong here.
     """
 
     logits: Tensor
     target: Tensor
     rows: Tensor
+    likelihood: Likelihood
     routes: Routes | None = None
+
+    @property
+    def right(self) -> Tensor:
+        """(n,) bool: the answer is right."""
+        return ~self.likelihood.wrong(self.logits, self.target)
+
+    @property
+    def confidence(self) -> Tensor:
+        """(n,) in [0, 1]: the model's own probability that its answer is right."""
+        return self.likelihood.confidence(self.logits)
 
     @property
     def accuracy(self) -> float:
         """Share of all rows that are answered right, in [0, 1]."""
-        return float((self.logits.argmax(-1) == self.target).double().mean())
+        return float(self.right.double().mean())
 
     @property
     def rows_unknown(self) -> int:
-        """How many rows are of a class that the model does not know."""
-        return int((self.target < 0).sum())
-
-    @property
-    def answered(self) -> list[int]:
-        """How often each class is the answer, over all rows."""
-        return torch.bincount(self.logits.argmax(-1), minlength=self.logits.shape[-1]).tolist()
+        """How many rows have a target that the model does not know."""
+        return int((~self.likelihood.known(self.target)).sum())
 
     @property
     def loss(self) -> float:
-        """Mean cross-entropy in nats over the rows whose class is known (target >= 0)."""
-        return float(F.cross_entropy(self.logits, self.target, ignore_index=-1))
+        """Mean of -log p(target) in nats over the rows of known target."""
+        return float(self.likelihood.mean_loss(self.logits, self.target))
 
     def known(self) -> Evaluation:
-        """The answers on the rows whose class is known; the experts' load stays that of all rows."""
-        known = self.target >= 0
+        """The answers on the rows of known target; the experts' load stays that of all rows."""
+        known = self.likelihood.known(self.target)
         routes = None if self.routes is None else replace(self.routes, blocks_run=self.routes.blocks_run[known])
-        return Evaluation(self.logits[known], self.target[known], self.rows[known], routes)
+        return replace(self, logits=self.logits[known], target=self.target[known], rows=self.rows[known], routes=routes)
 
     def metrics(self) -> dict[str, float]:
         """The figures of these rows by name.
 
-        accuracy: of all rows, the `rows_unknown` of a class that the model does not know counted as wrong.
-        accuracy_known, balanced_accuracy (mean recall of the classes that occur), macro_f1, calibration_error (15 bins)
-        and loss: of the others. classes_answered: how many different classes are given as an answer.
+        accuracy: of all rows, the `rows_unknown` of a target that the model does not know counted as wrong.
+        accuracy_known, calibration_error (15 bins), loss and the kind's own figures: of the others.
         """
-        from torchmetrics.functional.classification import (  # a second of imports that training does not need
-            multiclass_calibration_error,
-            multiclass_f1_score,
-            multiclass_recall,
-        )
+        from torchmetrics.functional.classification import binary_calibration_error  # a second of imports
 
         known = self.known()
-        logits, target, classes = known.logits, known.target, known.logits.shape[-1]
-        recall = multiclass_recall(logits, target, classes, average="none")
-        occurs = torch.bincount(target, minlength=classes) > 0
+        error = binary_calibration_error(known.confidence, known.right.long(), n_bins=15)
         return {
             "accuracy": self.accuracy,
             "accuracy_known": known.accuracy,
             "rows_unknown": self.rows_unknown,
-            "classes_answered": sum(count > 0 for count in self.answered),
-            "balanced_accuracy": float(recall[occurs].double().mean()),
-            "macro_f1": float(multiclass_f1_score(logits, target, classes, average="macro")),
-            "calibration_error": float(multiclass_calibration_error(logits.softmax(-1), target, classes, n_bins=15)),
+            **self.likelihood.figures(self.likelihood.tally(self.logits, self.target)),
+            **self.likelihood.ranked(self.logits, self.target),
+            "calibration_error": float(error),
             "loss": self.loss,
         }
 
@@ -114,6 +113,7 @@ def evaluate(model: Routed, batches: Iterable[Batch], *, full: bool = False) -> 
         logits=torch.cat([o.logits.float().cpu() for o in outputs]),
         target=torch.cat([b.target.cpu() for _, b in pairs]),
         rows=torch.cat([b.rows.cpu() for _, b in pairs]),
+        likelihood=likelihood_of(model),
         routes=_routes(outputs, model.routing) if model.routing is not None else None,
     )
 

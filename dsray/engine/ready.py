@@ -20,6 +20,7 @@ from dsray.engine.executions import WeightedTerm
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
 from dsray.engine.views import CLEAN
+from dsray.likelihoods import likelihood_of
 from dsray.optim import trainable_names
 
 
@@ -91,9 +92,10 @@ class ReadyStage:
                 return batch
             if rows is None or len(rows) == 0:
                 return batch
-            loss = stage.attack.in_training
+            likelihood = context.likelihood
+            loss = stage.attack.in_training(likelihood)
             if stage.climbs == "clean_divergence":
-                loss = divergence(context[CLEAN].logits.detach().softmax(-1)[rows])
+                loss = divergence(likelihood, context[CLEAN].logits.detach()[rows])
             part = batch.select(rows)
             moved = perturb(self.attack, context.model, part, epsilon, threat=self.threat, loss=loss, seed=seed)
             return self.threat.put(batch, rows, moved)

@@ -30,11 +30,7 @@ class RowFilter(RowChoice):
         """Row ids of `split` that pass, ascending; none is a RequestError naming `field`."""
         rows = data.splits[split]
         if self.classes:
-            known = list(data.schema.classes)
-            for name in self.classes:
-                if name not in known:
-                    raise RequestError(f"{field}.classes: unknown class '{name}'; {nearest(name, known)}")
-            rows = rows[np.isin(data.columns["target"][rows], [known.index(name) for name in self.classes])]
+            rows = rows[data.schema.target.where(data.columns["target"][rows], self.classes, f"{field}.classes")]
         if self.column is not None:
             if self.column not in data.shown.column_names:
                 hint = nearest(self.column, data.shown.column_names)

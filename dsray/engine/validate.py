@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dsray.base import RequestError
+from dsray.base.likelihood import Likelihood
 from dsray.base.modes import evaluating
 from dsray.base.protocols import Output
 from dsray.base.routed import Routed, Routing
-from dsray.data import labelled, to_batch, uneven
+from dsray.data import Prepared, labelled, to_batch
 from dsray.engine.executions import Execution
 from dsray.engine.worker import Worker
 
@@ -20,31 +20,28 @@ ROWS = 256
 
 
 def validation_line(model: Routed, worker: Worker, execution: Execution) -> dict[str, Any]:
-    """Figures and routing on the rows of the validation split that have a label, the same on every worker.
+    """Figures and routing on the rows of the validation split that have a target, the same on every worker.
 
-    accuracy: of all of them; `rows_unknown` are of a class that the training rows do not have and count as wrong.
-    accuracy_known, balanced_accuracy (mean recall of the classes that occur) and loss: of the others. uneven: whether
-    accuracy alone says little, see `dsray.data.uneven`. classes_answered: how many different classes are given as an
-    answer; where it is one for several rows, `one_answer` names it. skip_rate, expert_load, blocks_run: of all rows,
-    of a model with routing. A worker may have no row at all.
+    accuracy: of all of them; `rows_unknown` have a target that the model does not know and count as wrong.
+    accuracy_known, loss and the figures of the kind of target: of the others. Beside them what its likelihood says.
+    skip_rate, expert_load, blocks_run: of all rows, of a model with routing. A worker may have no row at all.
     """
-    data = worker.data
+    data, likelihood = worker.data, model.likelihood
     rows = labelled(data, data.splits["validation"])[worker.rank :: worker.size]
     routes = _Routes(model.routing) if model.routing is not None else None
-    loss = torch.zeros((), dtype=torch.float64)
-    tally = torch.zeros(3, len(data.schema.classes) + 1, dtype=torch.int64)
+    sums, tally = torch.zeros(4, dtype=torch.float64), _no_tally(worker.data, likelihood)
     with evaluating(model):
         for i in range(0, len(rows), ROWS):
             batch = to_batch(data.take(rows[i : i + ROWS]), data.schema).to(worker.device)
             output = execution.predict(batch)
-            logits = output.logits.float()
-            loss += F.cross_entropy(logits, batch.target, reduction="sum", ignore_index=-1).double().cpu()
-            tally += _tally(logits.argmax(-1).cpu(), batch.target.cpu(), tally.shape[1])
+            logits, target = output.logits.float().cpu(), batch.target.cpu()
+            sums += _sums(likelihood, logits, target)
+            tally += likelihood.tally(logits, target)
             if routes is not None:
                 routes.add(output)
-    loss, tally = execution.reduce(loss), execution.reduce(tally)
-    figures = _figures(tally, float(loss), data.schema.classes)
-    return figures | (routes.figures(execution) if routes is not None else {})
+    sums, tally = execution.reduce(sums), execution.reduce(tally)
+    found = _figures(sums) | likelihood.figures(tally) | likelihood.said(tally)
+    return found | (routes.figures(execution) if routes is not None else {})
 
 
 class _Routes:
@@ -67,28 +64,28 @@ class _Routes:
         return {"skip_rate": 1 - executed, "expert_load": load.tolist(), "blocks_run": ran[1:].tolist()}
 
 
-def _tally(answer: Tensor, target: Tensor, columns: int) -> Tensor:
-    """(3, classes + 1) int64: rows of each class, right answers, answers; an unknown class is column 0, class i is i + 1."""
-    right = target[answer == target]
-    return torch.stack([torch.bincount(classes + 1, minlength=columns) for classes in (target, right, answer)])
+def _no_tally(data: Prepared, likelihood: Likelihood) -> Tensor:
+    """The tally of no rows, which a worker without any adds to the others'."""
+    target = torch.from_numpy(data.schema.target.unlabelled(0))
+    return likelihood.tally(torch.zeros(0, likelihood.outputs), target)
 
 
-def _figures(tally: Tensor, loss: float, classes: tuple[str, ...]) -> dict[str, Any]:
-    rows, right, answers = tally
-    unknown, there = int(rows[0]), rows[1:] > 0
-    known = int(rows.sum()) - unknown
+def _sums(likelihood: Likelihood, logits: Tensor, target: Tensor) -> Tensor:
+    """(4,) float64: rows, right ones, rows of known target, and their loss."""
+    known, right = likelihood.known(target), ~likelihood.wrong(logits, target)
+    loss = -likelihood.log_likelihood(logits, target)[known].double().sum()
+    return torch.stack([torch.tensor(len(target)).double(), right.double().sum(), known.double().sum(), loss])
+
+
+def _figures(sums: Tensor) -> dict[str, Any]:
+    rows, right, known, loss = sums.tolist()
     if not known:
         raise RequestError(
             "data.source: no row of the validation split has a label that training rows have, to validate on"
         )
-    given = answers[1:].nonzero()[:, 0].tolist()
-    figures = {
-        "accuracy": int(right.sum()) / int(rows.sum()),
-        "accuracy_known": int(right.sum()) / known,
-        "balanced_accuracy": float((right[1:][there].double() / rows[1:][there]).mean()),
+    return {
+        "accuracy": right / rows,
+        "accuracy_known": right / known,
         "loss": loss / known,
-        "rows_unknown": unknown,
-        "uneven": uneven(rows[1:].tolist()),
-        "classes_answered": len(given),
+        "rows_unknown": int(rows - known),
     }
-    return figures | ({"one_answer": classes[given[0]]} if len(given) == 1 < int(rows.sum()) else {})

@@ -21,23 +21,22 @@ class ReplayMemory:
         """All remembered row ids (int64), task after task."""
         return np.concatenate(self.tasks) if self.tasks else np.empty(0, np.int64)
 
-    def add_task(self, rows: np.ndarray, targets: np.ndarray, seed: int) -> None:
+    def add_task(self, rows: np.ndarray, strata: np.ndarray, seed: int) -> None:
         """Remember a finished task and shrink the older ones to their new share.
 
-        rows, targets: (n,) row ids of the task and their classes.
+        rows, strata: (n,) row ids of the task, and the number of what each is kept balanced by, its class for instance.
         """
-        order = _class_balanced(rows, targets, key_of(seed, "memory", len(self.tasks)))
+        order = _balanced(rows, strata, key_of(seed, "memory", len(self.tasks)))
         self.tasks.append(order)
         share = self.size // len(self.tasks)
         self.tasks = [task[:share] for task in self.tasks]
 
 
-def _class_balanced(rows: np.ndarray, targets: np.ndarray, key: int) -> np.ndarray:
-    """All rows in an order whose every prefix is as balanced over the classes as it can be."""
+def _balanced(rows: np.ndarray, strata: np.ndarray, key: int) -> np.ndarray:
+    """All rows in an order whose every prefix is as balanced over the strata as it can be."""
     shuffled = np.random.default_rng(key).permutation(len(rows))
-    rows, targets = rows[shuffled], targets[shuffled]
+    rows, strata = rows[shuffled], strata[shuffled]
+    order, sizes = np.argsort(strata, kind="stable"), np.unique(strata, return_counts=True)[1]
     turn = np.empty(len(rows), np.int64)
-    for target in np.unique(targets):
-        mine = targets == target
-        turn[mine] = np.arange(mine.sum())
-    return rows[np.lexsort((targets, turn))].astype(np.int64)
+    turn[order] = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return rows[np.lexsort((strata, turn))].astype(np.int64)

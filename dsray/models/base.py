@@ -30,7 +30,7 @@ class ModelConfig(Plugin):
         return self
 
     def build(self, schema: Schema) -> Routed:
-        """The untrained model for the inputs and classes of `schema`."""
+        """The untrained model for the inputs and the target of `schema`."""
         raise NotImplementedError
 
     def pretrained(self, model: Routed) -> None:

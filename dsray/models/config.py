@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Literal, cast
 
 from pydantic import Field, ValidationError, model_validator
@@ -53,9 +54,9 @@ class RoutedConfig(ModelConfig):
         encoders = {name: self._encoder(name, spec) for name, spec in schema.inputs.items()}
         tensors = {name: schema.of(name) for name in encoders}
         depth = self.depth.build(self.trunk.blocks)
-        return RoutedModel(
-            encoders, tensors, self.width, self.trunk, depth, lambda: self.head.build(self.width, len(schema.classes))
-        )
+        target = schema.target
+        make_head = partial(self.head.build, self.width, target.outputs)
+        return RoutedModel(encoders, tensors, self.width, self.trunk, depth, make_head, target.likelihood())
 
     def _encoder(self, name: str, spec: InputSpec) -> Encoder:
         try:

@@ -17,7 +17,7 @@ from dsray.models.trunk import Block
 
 
 class ExportableModel(Exportable):
-    """forward(*inputs, *present) -> logits (batch, classes), blocks_run (batch,) int64."""
+    """forward(*inputs, *present) -> logits (batch, outputs), blocks_run (batch,) int64."""
 
     outputs = ("logits", "blocks_run")
 
@@ -48,7 +48,7 @@ class ExportableModel(Exportable):
                 answers.append(logits)
                 ran.append(torch.full_like(going, number))
                 break
-            leaves = depth.leaves(logits)
+            leaves = depth.leaves(self.model.likelihood.confidence(logits))
             out, stay = leaves.nonzero().squeeze(1), (~leaves).nonzero().squeeze(1)
             done.append(going.index_select(0, out))
             answers.append(logits.index_select(0, out))

@@ -101,7 +101,11 @@ class RoutedModel(RoutedParts):
             if not (last or number in self.depth.exits):
                 continue
             logits = self.exit_logits(number, tokens)
-            leaves = torch.ones_like(going, dtype=torch.bool) if last else self.depth.leaves(logits)
+            leaves = (
+                torch.ones_like(going, dtype=torch.bool)
+                if last
+                else self.depth.leaves(self.likelihood.confidence(logits))
+            )
             done.append(going[leaves])
             answers.append(logits[leaves])
             ran[going[leaves]] = number

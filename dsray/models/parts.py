@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from dsray.base.likelihood import Likelihood
 from dsray.base.routed import Routed
 from dsray.models.depth import Depth
 from dsray.models.encoders import Encoder
@@ -27,10 +28,11 @@ class RoutedParts(Routed):
         trunk: TrunkConfig,
         depth: Depth,
         make_head: Callable[[], nn.Module],
+        likelihood: Likelihood,
     ):
         """tensors: input -> its tensors, in the order in which its encoder takes them."""
         super().__init__()
-        self.depth, self.tensors = depth, dict(tensors)
+        self.depth, self.tensors, self.likelihood = depth, dict(tensors), likelihood
         self.encoders = nn.ModuleDict(dict(encoders))
         shared = next(iter(encoders.values())).width
         self.project = nn.Linear(shared, width)

@@ -17,20 +17,24 @@ from torch.nn.parameter import is_lazy
 from dsray.base import RequestError
 from dsray.base.errors import nearest
 from dsray.base.kinds import imported
+from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import Output
 from dsray.base.routed import Exportable, Piece, Routed
 from dsray.data.schema import Schema
 from dsray.inputs import TensorSpec
 from dsray.models.base import ModelConfig
 
+SIZES = ("outputs", "classes")
+"""What a constructor may call how many numbers a model answers with, of which each class has one."""
+
 
 @final
 class PlainConfig(ModelConfig):
-    """A module of your own, built as `Net(**settings)`; with `classes`, their number, where its constructor takes that.
+    """A module of your own, built as `Net(**settings)`; with `outputs` or `classes`, as many, where its constructor takes that.
 
     Its `forward` takes each input as a keyword by name (a part `visit/number` as `visit_number`), zeros in rows that lack
-    it, and gives logits (batch, classes). Where it has a parameter `present`, that is input -> (batch,) bool, whether a
-    row has it. A method `pretrained()` is called once, where a new training begins.
+    it, and gives logits (batch, outputs), for classes a number for each. Where it has a parameter `present`, that is
+    input -> (batch,) bool, whether a row has it. A method `pretrained()` is called once, where a new training begins.
     """
 
     kind: str = Field(pattern=r"^[\w.]+:\w+$", description="package.module:Class")
@@ -42,13 +46,14 @@ class PlainConfig(ModelConfig):
         name = self.name
         if taken is None:
             return self
-        if "classes" in self.settings:
-            raise ValueError("settings.classes: is the number of classes in the data and is not set; leave it out")
+        for name in SIZES:
+            if name in self.settings:
+                raise ValueError(f"settings.{name}: is the number of {name} in the data and is not set; leave it out")
         if unknown := [key for key in self.settings if not _takes(taken, key)]:
-            own = [key for key in taken if key != "classes" and taken[key].kind is not inspect.Parameter.VAR_KEYWORD]
+            own = [key for key in taken if key not in SIZES and taken[key].kind is not inspect.Parameter.VAR_KEYWORD]
             hint = nearest(unknown[0], own) if own else "it takes none"
             raise ValueError(f"settings.{unknown[0]}: is no setting of {name}; {hint}")
-        lacking = [key for key in _needed(taken) if key not in self.settings and key != "classes"]
+        lacking = [key for key in _needed(taken) if key not in self.settings and key not in SIZES]
         if lacking:
             raise ValueError(f"settings: {name} needs '{lacking[0]}'; give it a value")
         return self
@@ -60,9 +65,9 @@ class PlainConfig(ModelConfig):
 
     def build(self, schema: Schema) -> PlainModel:
         net = imported(self.kind)
-        takes_classes = "classes" in (_parameters(net) or {})
-        module = net(**self.settings, **({"classes": len(schema.classes)} if takes_classes else {}))
-        return PlainModel(module, self.name, schema.tensors, schema.names, len(schema.classes))
+        taken, target = _parameters(net) or {}, schema.target
+        module = net(**self.settings, **{name: target.outputs for name in SIZES if name in taken})
+        return PlainModel(module, self.name, schema.tensors, schema.names, target.likelihood())
 
     def pretrained(self, model: Routed) -> None:
         load = getattr(model.get_submodule("module"), "pretrained", None)
@@ -83,7 +88,12 @@ class PlainModel(Routed):
     """Answers by `module`, the same in training and evaluation; no row leaves early and nothing is skipped."""
 
     def __init__(
-        self, module: nn.Module, name: str, tensors: Mapping[str, TensorSpec], names: tuple[str, ...], classes: int
+        self,
+        module: nn.Module,
+        name: str,
+        tensors: Mapping[str, TensorSpec],
+        names: tuple[str, ...],
+        likelihood: Likelihood,
     ):
         """name: of the module's class, for what is said of it. names: of the inputs, of which each has some of the `tensors`."""
         super().__init__()
@@ -93,7 +103,7 @@ class PlainModel(Routed):
                 "LazyLinear)"
             )
         self.module = module
-        self.name, self.tensors, self.names, self.classes = name, dict(tensors), names, classes
+        self.name, self.tensors, self.names, self.likelihood = name, dict(tensors), names, likelihood
         self.keywords = {tensor: re.sub(r"\W", "_", tensor) for tensor in tensors}
         if len(set(self.keywords.values())) < len(self.keywords):
             raise RequestError(
@@ -124,9 +134,10 @@ class PlainModel(Routed):
             raise RequestError(
                 f"model: {self.name} gave a {type(logits).__name__}; its forward must give a tensor of logits"
             )
-        if logits.shape != (rows, self.classes):
+        outputs = self.likelihood.outputs
+        if logits.shape != (rows, outputs):
             raise RequestError(
-                f"model: {self.name} gave {tuple(logits.shape)} for {rows} rows; logits are ({rows}, {self.classes})"
+                f"model: {self.name} gave {tuple(logits.shape)} for {rows} rows; logits are ({rows}, {outputs})"
             )
         return Output(logits, (logits,))
 
@@ -174,7 +185,7 @@ class PlainModel(Routed):
 
 
 class ExportablePlain(Exportable):
-    """forward(*tensors, *flags) -> logits (batch, classes)."""
+    """forward(*tensors, *flags) -> logits (batch, outputs)."""
 
     outputs = ("logits",)
 

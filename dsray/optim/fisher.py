@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from dsray.base import RequestError
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.base.modes import evaluating
 from dsray.base.noise import key_of, uniform_torch
 from dsray.base.protocols import as_classifier, first_input
 from dsray.base.routed import Routed
+from dsray.likelihoods import likelihood_of
 
 FisherKind = Literal["true", "empirical"]
 
@@ -25,7 +27,7 @@ FisherKind = Literal["true", "empirical"]
 def diagonal_fisher(
     model: nn.Module, batches: Iterable[Batch | tuple[Tensor, Tensor]], *, kind: FisherKind = "true", seed: int = 0
 ) -> dict[str, Tensor]:
-    """Parameter name -> mean squared gradient of log p(label | row), in the shape of the parameter.
+    """Parameter name -> mean squared gradient of log p(target | row), in the shape of the parameter.
 
     A model with early exits is measured over all of its blocks, and the mean is over its exits too: whatever exit a
     row happens to take, what lies behind it matters to others.
@@ -39,7 +41,7 @@ def diagonal_fisher(
     learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not learning:
         raise RequestError("model: no parameter requires gradients; let those learn that are to be measured")
-    answers, parameters = _answers(model), list(learning.values())
+    answers, parameters, likelihood = _answers(model), list(learning.values()), likelihood_of(model)
     total = [torch.zeros_like(p) for p in parameters]
     rows, reached = 0, False
     with evaluating(model), torch.enable_grad():
@@ -48,7 +50,7 @@ def diagonal_fisher(
             for i in range(len(batch)):
                 row = batch.select(slice(i, i + 1))  # type: ignore[arg-type]
                 exits = answers(row)
-                for gradients in _gradients(exits, row, parameters, kind, seed):
+                for gradients in _gradients(likelihood, exits, row, parameters, kind, seed):
                     reached |= any(g is not None for g in gradients)
                     for t, g in zip(total, gradients, strict=True):
                         if g is not None:
@@ -62,15 +64,19 @@ def diagonal_fisher(
 
 
 def _gradients(
-    exits: Sequence[Tensor], row: Batch, parameters: Sequence[Tensor], kind: FisherKind, seed: int
+    likelihood: Likelihood,
+    exits: Sequence[Tensor],
+    row: Batch,
+    parameters: Sequence[Tensor],
+    kind: FisherKind,
+    seed: int,
 ) -> Iterator[Sequence[Tensor | None]]:
     """For each exit, the gradients of log p(label | row); None where the answer does not depend on it."""
     for number, logits in enumerate(exits, 1):
         if not logits.requires_grad:  # nothing before this exit is measured
             continue
-        log_p = logits.log_softmax(dim=-1)
-        label = _draw(log_p, row, seed) if kind == "true" else row.target
-        chosen = log_p.gather(1, label[:, None]).sum()
+        target = _draw(likelihood, logits, row, seed) if kind == "true" else row.target
+        chosen = likelihood.log_likelihood(logits, target).sum()
         yield torch.autograd.grad(chosen, parameters, allow_unused=True, retain_graph=number < len(exits))
 
 
@@ -87,7 +93,7 @@ def _as_batch(values: Tensor, labels: Tensor, *, name: str, first: int) -> Batch
     return Batch({name: values}, labels, ids, torch.zeros_like(ids))
 
 
-def _draw(log_p: Tensor, row: Batch, seed: int) -> Tensor:
-    """A label from the model's own distribution, by inverting its cumulative sum."""
-    u = uniform_torch(key_of(seed, "fisher"), row.rows, row.epochs, ())
-    return (log_p.exp().cumsum(-1) < u[:, None]).sum(-1).clamp(max=log_p.shape[-1] - 1)
+def _draw(likelihood: Likelihood, logits: Tensor, row: Batch, seed: int) -> Tensor:
+    """A target from the model's own distribution."""
+    uniform = uniform_torch(key_of(seed, "fisher"), row.rows, row.epochs, likelihood.draws)
+    return likelihood.sample(logits, uniform)

@@ -9,7 +9,7 @@ import torch
 
 from dsray.attacks import Judgement, Threat, check_judged
 from dsray.base.routed import Routed
-from dsray.data import Prepared
+from dsray.data import Prepared, to_batch
 from dsray.engine import JudgeConfig
 from dsray.inputs import flat
 from dsray.record import Record
@@ -108,14 +108,18 @@ def _examples(data: Prepared, found: Judgement, model: Routed, threat: Threat) -
     examples = []
     for i in fell.tolist():
         row = int(found.rows[i])
-        target = data.schema.classes[int(data.columns["target"][row])]
+        own = data.schema.target
+        target = own.show(data.columns["target"][row])
         shown = shown_inputs(data, row)
         clean = shown.pop(threat.input)
         spec = data.schema.inputs[threat.input]
         before = values_of(data.take(np.array([row])), 0, threat.input, spec)
         after = {part: batch.inputs[flat(threat.input, part)][i].numpy() for part in spec.tensors}
         difference = spec.difference(before, after)
-        answer = int(model(*_one(batch, i)).logits.argmax())
+        logits = torch.cat(
+            [model.classify(to_batch(data.take(found.rows[i : i + 1]), data.schema)), model(*_one(batch, i)).logits]
+        )
+        before_it, after_it = map(own.show_answer, own.answers(logits.numpy()))
         examples.append(
             {
                 "clean": clean,
@@ -123,8 +127,8 @@ def _examples(data: Prepared, found: Judgement, model: Routed, threat: Threat) -
                 "difference": as_json(difference) if difference else None,
                 "others": shown,
                 "target": target,
-                "prediction_clean": target,
-                "prediction_adversarial": data.schema.classes[answer],
+                "prediction_clean": before_it,
+                "prediction_adversarial": after_it,
             }
         )
     return examples

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dsray.base.routed import Routed
-from dsray.data import Prepared, uneven
+from dsray.data import Prepared, known
 from dsray.engine import Evaluation
 from dsray.experiment import Experiment
 from dsray.learning import forgetting, learning_accuracy, retention
@@ -19,6 +19,8 @@ from dsray.runner.shown import raw_of, shown_inputs, values_of
 
 EXAMPLES = 12
 BINS = 15
+MOST_DRAWN = 100
+"""Classes up to which it is told which expert each loads."""
 
 
 def evaluate_step(record: Record, experiment: Experiment, data: Prepared, model: Routed, twin: Routed | None) -> None:
@@ -62,17 +64,12 @@ def _training_figures(record: Record) -> dict[str, float]:
 
 
 def _detail(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]:
-    """What the report shows of `found`: groups, routing and `answered` of all its rows, the rest of those of known class."""
-    from torchmetrics.functional.classification import multiclass_confusion_matrix
-
-    known, classes = found.known(), len(data.schema.classes)
+    """What the report shows of `found`: groups, routing and what the target tells of all its rows, the rest of those of
+    known target."""
+    known = found.known()
     return {
         "split": "test",
-        "classes": list(data.schema.classes),
-        "answered": found.answered,
-        "uneven": uneven(torch.bincount(known.target, minlength=classes).tolist()),
-        "confusion": multiclass_confusion_matrix(known.logits, known.target, classes).tolist(),
-        "per_class": _per_class(known.logits, known.target, data.schema.classes),
+        **data.schema.target.detail(found.logits.numpy(), found.target.numpy()),
         "reliability": _reliability(known),
         "routing": _routing(data, model, found),
         "groups": _groups(data, found),
@@ -80,24 +77,8 @@ def _detail(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]:
     }
 
 
-def _per_class(logits: torch.Tensor, target: torch.Tensor, classes: tuple[str, ...]) -> list[dict[str, Any]]:
-    from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
-
-    n = len(classes)
-    columns = [
-        f(logits, target, n, average="none").tolist()
-        for f in (multiclass_precision, multiclass_recall, multiclass_f1_score)
-    ]
-    rows = torch.bincount(target, minlength=n).tolist()
-    return [
-        {"class": name, "precision": p, "recall": r, "f1": f, "rows": k}
-        for name, p, r, f, k in zip(classes, *columns, rows, strict=True)
-    ]
-
-
 def _reliability(found: Evaluation) -> list[dict[str, float]]:
-    confidence, answer = found.logits.softmax(-1).max(-1)
-    right = (answer == found.target).double()
+    confidence, right = found.confidence, found.right.double()
     bins = []
     for i in range(BINS):
         inside = (confidence > i / BINS) & (confidence <= (i + 1) / BINS)
@@ -112,32 +93,33 @@ def _routing(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]
     routes, routing = found.routes, model.routing
     if routes is None or routing is None:
         return None
-    right, ran = found.logits.argmax(-1) == found.target, routes.blocks_run
+    right, ran = found.right, routes.blocks_run
     detail: dict[str, Any] = {
         "blocks_run": {str(n): int((ran == n).sum()) for n in range(1, routes.blocks + 1)},
         "accuracy_by_blocks": {str(n): float(right[ran == n].double().mean()) for n in ran.unique().tolist()},
         "expert_load": routes.expert_load.tolist(),
         "confidence_threshold": routing.threshold,
     }
-    if routing.experts:
-        detail["expert_by_class"] = _experts_by_class(data, model, routing.experts)
+    if routing.experts and 1 < len(names := data.schema.target.strata_names) <= MOST_DRAWN:
+        detail["expert_by_class"] = _experts_by_class(data, model, len(names), routing.experts)
     return detail
 
 
 @torch.no_grad()
-def _experts_by_class(data: Prepared, model: Routed, experts: int) -> list[list[int]]:
+def _experts_by_class(data: Prepared, model: Routed, classes: int, experts: int) -> list[list[int]]:
     """(classes, experts): which expert of the first block the test rows of each class load."""
-    counts = np.zeros((len(data.schema.classes), experts), np.int64)
-    rows, target = data.splits["test"], data.columns["target"][data.splits["test"]]
-    for i in range(len(counts)):
-        for batch in batches(data, rows[target == i], 512):
+    counts = np.zeros((classes, experts), np.int64)
+    rows, target = known(data, data.splits["test"]), data.schema.target
+    strata = target.strata(data.columns["target"][rows])
+    for i in range(classes):
+        for batch in batches(data, rows[strata == i], 512):
             counts[i] += model(batch.inputs, batch.present).expert_load[0].numpy()
     return counts.tolist()
 
 
 def _groups(data: Prepared, found: Evaluation) -> dict[str, dict[str, dict[str, float]]]:
     """Accuracy by the values of each shown column that has few of them."""
-    right = (found.logits.argmax(-1) == found.target).numpy()
+    right = found.right.numpy()
     inputs = {column for spec in data.schema.inputs.values() for column in spec.columns}
     groups = {}
     for name in data.shown.column_names:
@@ -152,18 +134,19 @@ def _groups(data: Prepared, found: Evaluation) -> dict[str, dict[str, dict[str, 
 
 def _examples(data: Prepared, found: Evaluation) -> list[dict[str, Any]]:
     """Half of them wrong answers, where there are so many."""
-    confidence, answer = found.logits.softmax(-1).max(-1)
-    wrong = (answer != found.target).nonzero()[:, 0].tolist()[: EXAMPLES // 2]
-    right = (answer == found.target).nonzero()[:, 0].tolist()[: EXAMPLES - len(wrong)]
+    right, target = found.right, data.schema.target
+    wrong = (~right).nonzero()[:, 0].tolist()[: EXAMPLES // 2]
+    chosen = [*right.nonzero()[:, 0].tolist()[: EXAMPLES - len(wrong)], *wrong]
     examples = []
-    for i in [*right, *wrong]:
+    for i, answer in zip(chosen, target.answers(found.logits[chosen].numpy()), strict=True):
         row = int(found.rows[i])
         examples.append(
             {
                 "inputs": shown_inputs(data, row),
-                "target": data.schema.classes[int(found.target[i])],
-                "prediction": data.schema.classes[int(answer[i])],
-                "confidence": float(confidence[i]),
+                "target": target.show(found.target[i].numpy()),
+                "prediction": target.show_answer(answer),
+                "right": bool(right[i]),
+                "confidence": float(found.confidence[i]),
                 "blocks_run": None if found.routes is None else int(found.routes.blocks_run[i]),
             }
         )

@@ -163,7 +163,7 @@ def models_of(record: Record, experiment: Experiment, data: Prepared) -> tuple[R
 
     def model(folder: Path) -> Routed:
         found, _, schema = load_model(folder, expected=experiment.model, trust=experiment.data.packages)
-        if schema != data.schema:
+        if schema.uncalibrated() != data.schema:
             raise RequestError(
                 f"model: {folder} was trained on rows of another schema than {record.path / SCHEMA} says; restore both"
             )

@@ -16,12 +16,11 @@ from dsray.serving.body import Refusal, read_body, read_instances
 from dsray.serving.config import ServeConfig
 from dsray.serving.docs import docs_page
 from dsray.serving.messages import (
-    Answers,
     Error,
     Health,
     Model,
-    UnroutedAnswers,
     UnroutedModel,
+    answers_of,
     example_request,
     request_schema,
 )
@@ -44,10 +43,8 @@ def build_api(predictor: Predictor, config: ServeConfig, answer: Answering, reco
     example of the documentation (one that each input's kind gives where there is none).
     """
     artefact = predictor.artefact
-    about = f"Model {artefact.version}: {' and '.join(artefact.schema.names)} in, one of {len(predictor.classes)} "
-    api = FastAPI(
-        title="dsray", version=artefact.version, description=about + "classes out.", docs_url=None, redoc_url=None
-    )
+    about = f"Model {artefact.version}: {' and '.join(artefact.schema.names)} in, {artefact.schema.target.asked()} out."
+    api = FastAPI(title="dsray", version=artefact.version, description=about, docs_url=None, redoc_url=None)
     _add_predict(api, predictor, config, answer, _example(record, predictor))
     _add_pages(api, predictor, record / "report.html" if record else None)
     _add_errors(api)
@@ -77,7 +74,7 @@ def _add_predict(
     @api.post(
         "/v1/predict",
         summary="Answer one or many instances",
-        response_model=Answers if predictor.artefact.blocks is not None else UnroutedAnswers,
+        response_model=answers_of(schema.target, routed=predictor.artefact.blocks is not None),
         response_description="one answer for each instance, in order",
         responses=refusals,
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": content}}},
@@ -104,7 +101,7 @@ def _add_pages(api: FastAPI, predictor: Predictor, report: Path | None) -> None:
         return JSONResponse(
             {
                 "version": artefact.version,
-                "classes": list(schema.classes),
+                **schema.target.about(),
                 "inputs": inputs,
                 **({name: manifest[name] for name in ("threshold", "compute")} if routed else {}),
                 "metrics": manifest["metrics"],

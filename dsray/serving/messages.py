@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from dsray.data.schema import Schema
+from dsray.targets import TargetSpec
 
 
 class Compute(BaseModel):
@@ -17,38 +18,24 @@ class Compute(BaseModel):
     share: float = Field(description="blocks_run / blocks")
 
 
-class UnroutedAnswer(BaseModel):
-    """The answer of a model without routing to one instance."""
-
-    label: str = Field(description="the likeliest class")
-    confidence: float = Field(description="its probability, in [0, 1]")
-    probabilities: dict[str, float] = Field(description="the five likeliest classes, in order")
-    model: str = Field(description="version of the model: a hash of its content")
-
-
-class Answer(UnroutedAnswer):
-    """The model's answer to one instance."""
-
-    compute: Compute
-
-
-class UnroutedAnswers(BaseModel):
-    """One answer per instance, in order."""
-
-    predictions: list[UnroutedAnswer]
-
-
-class Answers(BaseModel):
-    """One answer per instance, in order."""
-
-    predictions: list[Answer]
+def answers_of(target: TargetSpec, *, routed: bool) -> type[BaseModel]:
+    """The body of an answer, in which each instance has what its kind of target answers, and what else there is to tell."""
+    version = (str, Field(description="version of the model: a hash of its content"))
+    parts: dict[str, Any] = {"model": version} | ({"compute": (Compute, ...)} if routed else {})
+    about = (
+        "The model's answer to one instance." if routed else "The answer of a model without routing to one instance."
+    )
+    answer = create_model("Answer", __base__=target.answer, __doc__=about, **parts)
+    answers = (list[answer], ...)
+    return create_model("Answers", __doc__="One answer per instance, in order.", predictions=answers)
 
 
 class UnroutedModel(BaseModel):
-    """What a client needs to know of a model without routing."""
+    """What a client needs to know of a model without routing, but for what its kind of target tells."""
+
+    model_config = ConfigDict(extra="allow")
 
     version: str = Field(description="a hash of the model's content; every answer carries it")
-    classes: list[str] = Field(description="names of the classes")
     inputs: dict[str, dict[str, Any]] = Field(description="input -> its kind and size: pixels and channels, tokens")
     metrics: dict[str, float | None] = Field(description="figures of the test split that the model was measured at")
 

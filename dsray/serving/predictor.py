@@ -17,9 +17,6 @@ if (
     from dsray.base.protocols import Columns
     from dsray.compress.onnx_model import OnnxModel
 
-SHOWN = 5
-"""Classes whose probability an answer tells."""
-
 
 class Predictor:
     """An artefact and its model; each answer depends on its instance alone.
@@ -31,14 +28,13 @@ class Predictor:
         self.artefact = artefact
         self.model = artefact.model(threads)
         _check_fit(artefact, self.model)
-        self.classes = artefact.schema.classes
 
     def check(self, instances: Sequence[dict[str, Any]], field: str = "instances") -> Columns:
         """The instances as model input; a fault is a RequestError naming instance and field."""
         return columns_of(list(instances), self.artefact.schema, field)
 
     def predict(self, instances: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """label, confidence, the likeliest probabilities, compute used (of a model with routing) and model version."""
+        """What the kind of target answers, compute used (of a model with routing) and model version."""
         return self.answer(self.check(instances), len(instances))
 
     def answer(self, columns: Columns, rows: int) -> list[dict[str, Any]]:
@@ -47,13 +43,7 @@ class Predictor:
         blocks = self.artefact.blocks
         answers = []
         ran = [] if found.blocks_run is None else found.blocks_run.tolist()
-        for i, probabilities in enumerate(found.probabilities):
-            order = (-probabilities).argsort(kind="stable")[:SHOWN]
-            answer: dict[str, Any] = {
-                "label": self.classes[order[0]],
-                "confidence": float(probabilities[order[0]]),
-                "probabilities": {self.classes[i]: float(probabilities[i]) for i in order},
-            }
+        for i, answer in enumerate(self.artefact.schema.target.answers(found.logits)):
             if blocks is not None:
                 answer["compute"] = {"blocks_run": ran[i], "blocks": blocks, "share": ran[i] / blocks}
             answers.append({**answer, "model": self.artefact.version})
@@ -66,10 +56,10 @@ class Predictor:
 
 
 def _check_fit(artefact: Artefact, model: OnnxModel) -> None:
-    """A RequestError unless the graph reads what the schema describes and answers with its classes."""
+    """A RequestError unless the graph reads what the schema describes and answers with its numbers."""
     schema = artefact.schema
     wanted: dict[str, list[int]] = {f"present_{name}": [] for name in schema.names}
-    wanted |= {"logits": [len(schema.classes)]} | ({} if artefact.blocks is None else {"blocks_run": []})
+    wanted |= {"logits": [schema.target.outputs]} | ({} if artefact.blocks is None else {"blocks_run": []})
     if artefact.blocks is not None and "blocks_run" not in model.outputs:
         raise RequestError(
             f"artefact: {artefact.folder / 'model.onnx'} does not tell the blocks that its manifest names; compress again"

@@ -18,6 +18,7 @@ from dsray.testing.schedules import check_schedule
 from dsray.testing.settings import check_round_trip
 from dsray.testing.sources import check_source
 from dsray.testing.spaces import check_space
+from dsray.testing.targets import check_target, check_target_spec
 from dsray.testing.terms import check_term
 from dsray.testing.threats import check_threat
 from dsray.testing.views import check_view
@@ -39,6 +40,8 @@ __all__ = [
     "check_source",
     "check_space",
     "check_spec",
+    "check_target",
+    "check_target_spec",
     "check_term",
     "check_threat",
     "check_view",

@@ -15,7 +15,7 @@ DEPTHS = range(1, 7)
 
 
 def check_depth(config: DepthConfig) -> None:
-    """Exits inside the trunk, in order; a row decides alone, by its logits, and none runs more blocks than the limit.
+    """Exits inside the trunk, in order; a row decides alone, by its confidence, and none runs more blocks than the limit.
 
     `check` refuses every trunk that does not fit, by a ValidationError; the decision is the same in the exported graph.
     """
@@ -51,15 +51,14 @@ def _check_exits(depth: Depth, blocks: int) -> None:
 
 @torch.no_grad()
 def _check_leaves(depth: Depth) -> None:
-    for classes in (2, 10):
-        logits = 4 * torch.randn(32, classes, generator=torch.Generator().manual_seed(classes))
-        given = logits.clone()
-        leaves = depth.leaves(logits)
-        assert leaves.shape == (32,) and leaves.dtype == torch.bool, f"leaves gave {leaves.dtype} {tuple(leaves.shape)}"
-        assert torch.equal(logits, given), "leaves wrote into the logits"
-        assert torch.equal(depth.leaves(logits), leaves), "leaves decides otherwise when asked again"
-        alone = torch.cat([depth.leaves(logits[i : i + 1]) for i in range(32)])
-        assert torch.equal(alone, leaves), "whether a row leaves depends on its company"
+    confidence = torch.rand(32, generator=torch.Generator().manual_seed(0))
+    given = confidence.clone()
+    leaves = depth.leaves(confidence)
+    assert leaves.shape == (32,) and leaves.dtype == torch.bool, f"leaves gave {leaves.dtype} {tuple(leaves.shape)}"
+    assert torch.equal(confidence, given), "leaves wrote into the confidence"
+    assert torch.equal(depth.leaves(confidence), leaves), "leaves decides otherwise when asked again"
+    alone = torch.cat([depth.leaves(confidence[i : i + 1]) for i in range(32)])
+    assert torch.equal(alone, leaves), "whether a row leaves depends on its company"
 
 
 @torch.no_grad()

@@ -35,7 +35,7 @@ def check_model(config: ModelConfig) -> None:
     shapes = [{name: value.shape for name, value in made.state_dict().items()} for made in (model, planned)]
     assert shapes[0] == shapes[1], "it has other parameters when it is built on the meta device"
     with torch.no_grad():
-        _check_answers(model.eval(), len(data.schema.classes))
+        _check_answers(model.eval(), data.schema.target.outputs)
     exits = model.train()(batch.inputs, batch.present).exits
     loss = torch.stack([F.cross_entropy(logits, batch.target) for logits in exits]).sum()
     assert loss.requires_grad, "no gradient reaches the model"

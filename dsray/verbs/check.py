@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from dsray.base.routed import Routed
-from dsray.data import Prepared, known, prepare
+from dsray.data import Prepared, prepare
 from dsray.engine import Stage
 from dsray.experiment import Experiment
 from dsray.models import active_parameters, count_parameters, skeleton
@@ -37,13 +36,10 @@ def outline(experiment: Experiment) -> RenderableType:
 
 
 def _rows(data: Prepared) -> Table:
-    table = Table("split", "rows", "classes", "rows of the rarest and the commonest class", box=None, pad_edge=False)
+    told = {s: data.schema.target.rows(data.columns["target"][rows]) for s, rows in data.splits.items()}
+    table = Table("split", "rows", *told["train"], box=None, pad_edge=False)
     for split, rows in data.splits.items():
-        counts = np.bincount(data.columns["target"][known(data, rows)], minlength=len(data.schema.classes))
-        rare, common = int(counts.argmin()), int(counts.argmax())
-        names = data.schema.classes
-        balance = f"{names[rare]} {counts[rare]:,}, {names[common]} {counts[common]:,}"
-        table.add_row(split, f"{len(rows):,}", str(int((counts > 0).sum())), balance)
+        table.add_row(split, f"{len(rows):,}", *told[split].values())
     return table
 
 

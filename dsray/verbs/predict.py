@@ -12,7 +12,7 @@ from rich.table import Table
 
 from dsray.base import RequestError
 from dsray.compress import Artefact
-from dsray.data import UNKNOWN, UNLABELLED, prepare_table, read_rows
+from dsray.data import prepare_table, read_rows
 from dsray.data.collate import unpack
 from dsray.data.counts import count_rows, lines
 from dsray.data.output import check_out, write_rows
@@ -22,6 +22,7 @@ from dsray.inputs.fault import RowFault
 from dsray.record import Record
 from dsray.record.words import percent
 from dsray.serving import Predictor
+from dsray.targets import TargetSpec
 
 PRINTED = 20
 
@@ -39,13 +40,13 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console, *, t
     table = _prepared(read_rows(file, schema), file, schema)
     for line in lines({"": count_rows(table, schema)}, {"": len(table)}):
         console.print(line, soft_wrap=True)
-    answers = predictor.answer(unpack(assemble_columns(table, schema), schema), len(table))
+    columns = assemble_columns(table, schema)
+    answers = predictor.answer(unpack(columns, schema), len(table))
     of_file = {"file": table.column("raw.file")} if "raw.file" in table.column_names else {}
     found = pa.table(
         {
             **of_file,
-            "prediction": [a["label"] for a in answers],
-            "confidence": [a["confidence"] for a in answers],
+            **schema.target.predictions(answers),
             **(
                 {}
                 if predictor.artefact.blocks is None
@@ -53,14 +54,13 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console, *, t
             ),
         }
     )
-    target = table.column("target").to_numpy()
-    if (target >= 0).any():
-        names = [schema.classes[t] if t >= 0 else None for t in target]
-        found = found.append_column("target", pa.array(names))
-        right = np.array([a["label"] for a in answers]) == np.array(names, object)
-        console.print(f"{len(found):,} rows, {_accuracy(right, target)}", highlight=False, soft_wrap=True)
-    elif f"raw.{schema.label}" in table.column_names:
-        console.print(f"{len(found):,} rows, none with a known label in column '{schema.label}'")
+    target = columns["target"]
+    if schema.target.known(target).any():
+        found = found.append_column("target", pa.array([schema.target.show(t) for t in target]))
+        said = _accuracy(schema.target.right(answers, target), target, schema.target)
+        console.print(f"{len(found):,} rows, {said}", highlight=False, soft_wrap=True)
+    elif f"raw.{schema.target.column}" in table.column_names:
+        console.print(f"{len(found):,} rows, none with a known label in column '{schema.target.column}'")
     if out is not None:
         write_rows(found, out)
         console.print(f"written to {out}")
@@ -69,9 +69,10 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console, *, t
     return found
 
 
-def _accuracy(right: np.ndarray, target: np.ndarray) -> str:
-    """Of the rows of known class, and what the others do to it: no answer to a class that the model does not know is right."""
-    known, unknown, none = (int(rows.sum()) for rows in (target >= 0, target == UNKNOWN, target == UNLABELLED))
+def _accuracy(right: np.ndarray, target: np.ndarray, spec: TargetSpec) -> str:
+    """Of the rows of known target, and what the others do to it: no answer to a class that the model does not know is right."""
+    labelled, of_known = spec.labelled(target), spec.known(target)
+    known, unknown, none = (int(rows.sum()) for rows in (of_known, labelled & ~of_known, ~labelled))
     words = f"accuracy {percent(right.sum() / known)} on the {known:,} with a known label"
     if unknown:
         words += f"; {unknown:,} with a label that the model does not know: {percent(right.sum() / (known + unknown))} with them"

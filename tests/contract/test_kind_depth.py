@@ -24,8 +24,8 @@ class AfterOneConfig(DepthConfig):
 
 
 class Large(Depth):
-    def leaves(self, logits):
-        return logits.amax(-1) > self.threshold
+    def leaves(self, confidence):
+        return 2 * confidence > self.threshold
 
 
 def test_a_depth_policy_of_another_package_keeps_its_promises():
@@ -56,22 +56,22 @@ def test_a_broken_depth_policy_is_found_out(replaced, promise):
         check_depth(broken(AfterOneConfig, **replaced))
 
 
-def writing(self, logits):
-    return logits.add_(1).amax(-1) > 1
+def writing(self, confidence):
+    return confidence.add_(1) > 1
 
 
-def opaque(self, logits):
-    return torch.from_numpy(logits.detach().numpy().max(-1) > 0.5)
+def opaque(self, confidence):
+    return torch.from_numpy(confidence.detach().numpy() > 0.5)
 
 
 @pytest.mark.parametrize(
     ("leaves", "promise"),
     [
-        (lambda self, logits: logits.amax(-1), "leaves gave torch.float32"),
-        (lambda self, logits: logits > 0, r"leaves gave torch.bool \(32, 2\)"),
-        (lambda self, logits: logits.amax(-1) > logits.mean(), "depends on its company"),
-        (lambda self, logits: torch.rand(len(logits)) > 0.5, "decides otherwise when asked again"),
-        (writing, "wrote into the logits"),
+        (lambda self, confidence: confidence, "leaves gave torch.float32"),
+        (lambda self, confidence: confidence[:, None] > 0, r"leaves gave torch.bool \(32, 1\)"),
+        (lambda self, confidence: confidence > confidence.mean(), "depends on its company"),
+        (lambda self, confidence: torch.rand(len(confidence)) > 0.5, "decides otherwise when asked again"),
+        (writing, "wrote into the confidence"),
         (opaque, "the depth policy does not come back from ONNX as it was"),
     ],
 )

@@ -32,6 +32,7 @@ from dsray.models.heads import AnyHead, ClassificationConfig
 from dsray.models.plain import PlainConfig
 from dsray.optim import AdamWConfig, AnyOptimizer, SgdConfig
 from dsray.spaces import AnySpace, ChoiceSpace, EpsilonScheduleSpace, FloatSpace, IntSpace, LayerRatesSpace
+from dsray.targets import AnyTarget, AnyTargetSpec, ClassesTarget
 from dsray.testing import (
     check_action,
     check_attack,
@@ -48,6 +49,8 @@ from dsray.testing import (
     check_source,
     check_space,
     check_spec,
+    check_target,
+    check_target_spec,
     check_term,
     check_threat,
     check_view,
@@ -57,6 +60,7 @@ ROOT = Path(__file__).parents[2]
 IMAGE = ImageSpec(column="image", channels=3, height=8, width=12)
 TEXT = TextSpec(column="text", length=6, vocabulary=20, tokenizer="")
 PICTURES = DigitsConfig(questions=False).tables()["train"].column("image")[:3].to_pylist()
+CLASSES = pa.table({"class": ["a", "b", "a", "c", "a"]})
 ROWS = pa.table({"image": [*PICTURES, None], "text": ["which digit", "", None, "which digit is it"]})
 """Rows for inputs, each missing in one of them."""
 
@@ -110,6 +114,12 @@ KINDS = (
         (ImageInput(column="image", size=(8, 12), channels=3), TextInput(column="text")),
     ),
     Kind(AnySpec, partial(check_spec, rows=ROWS), (IMAGE, TextInput(column="text", length=2).fit(ROWS))),
+    Kind(
+        AnyTarget,
+        partial(check_target, train=CLASSES),
+        (ClassesTarget(column="class"), ClassesTarget(column="class", normal="b")),
+    ),
+    Kind(AnyTargetSpec, partial(check_target_spec, rows=CLASSES), (ClassesTarget(column="class").fit(CLASSES),)),
     Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),
     Kind(AnyHead, check_head, (ClassificationConfig(),)),
     Kind(

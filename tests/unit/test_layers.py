@@ -31,7 +31,9 @@ LEVELS = [
     "compress",
     "models attacks augment optim learning parallel",
     "data",
+    "targets",
     "inputs",
+    "likelihoods",
     "base",
 ]
 """From the roof down; rooms of one level do not know each other."""

@@ -171,7 +171,7 @@ class Threat(ABC):
 
     def there(self, batch: Batch) -> Tensor:
         """(batch,) bool: the row has something to move."""
-        return batch.present.get(self.input, torch.ones_like(batch.target, dtype=torch.bool))
+        return batch.present.get(self.input, torch.ones_like(batch.rows, dtype=torch.bool))
 
     def reads(self, batch: Batch) -> bool:
         """Whether the batch has the tensors of the input."""

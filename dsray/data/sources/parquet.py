@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from dsray.base import RequestError
-from dsray.data.classlabel import names_in, with_names
 from dsray.data.named import hash_of, located, named_in, names_files
 from dsray.data.sources.format import Format
 from dsray.data.sources.shards import joined
 from dsray.data.sources.source import SPLITS, SourceConfig
+from dsray.targets.classlabel import names_in, with_names
 
 
 @final

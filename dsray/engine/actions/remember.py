@@ -18,5 +18,6 @@ class RememberConfig(ActionConfig):
     def act(self, border: Border) -> dict[str, Any]:
         memory = border.state.memory
         memory.size = self.size
-        memory.add_task(border.rows, border.data.columns["target"][border.rows], border.seed)
+        strata = border.data.schema.target.strata(border.data.columns["target"][border.rows])
+        memory.add_task(border.rows, strata, border.seed)
         return {"memory_rows": len(memory.rows)}

@@ -28,10 +28,10 @@ class MadryConfig(TermConfig):
     def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
             target = context.batch.target
-            loss = supervised(context[ADVERSARIAL], target, exit_weight=self.exit_weight)
+            loss = supervised(context.likelihood, context[ADVERSARIAL], target, exit_weight=self.exit_weight)
             if self.clean_share == 0:
                 return loss
-            clean = supervised(context[CLEAN], target, exit_weight=self.exit_weight)
+            clean = supervised(context.likelihood, context[CLEAN], target, exit_weight=self.exit_weight)
             return (1 - self.clean_share) * loss + self.clean_share * clean
 
         return term

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from dsray.base import Plugin
+from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import Output, Term
 from dsray.base.schedules import AnySchedule, ConstantConfig
 from dsray.data.facts import Facts
@@ -28,15 +28,17 @@ class TermConfig(Plugin):
         return (CLEAN,)
 
 
-def supervised(output: Output, target: Tensor, *, exit_weight: float, smoothing: float = 0.0) -> Tensor:
-    """(batch,): cross-entropy of the final answer plus `exit_weight` times that of each early exit, normalised.
+def supervised(
+    likelihood: Likelihood, output: Output, target: Tensor, *, exit_weight: float, smoothing: float = 0.0
+) -> Tensor:
+    """(batch,): the loss of the final answer plus `exit_weight` times that of each early exit, normalised.
 
     Deep supervision (Lee et al. 2015) teaches every exit to answer on its own.
     """
-    final = F.cross_entropy(output.logits, target, reduction="none", label_smoothing=smoothing)
+    final = likelihood.loss(output.logits, target, smoothing=smoothing)
     early = output.exits[:-1]
     if not early or exit_weight == 0:
         return final
     for logits in early:
-        final = final + exit_weight * F.cross_entropy(logits, target, reduction="none", label_smoothing=smoothing)
+        final = final + exit_weight * likelihood.loss(logits, target, smoothing=smoothing)
     return final / (1 + exit_weight * len(early))

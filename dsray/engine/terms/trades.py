@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
+from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import Output, Term
 from dsray.data.facts import Facts
 from dsray.engine.context import Context
@@ -16,7 +16,7 @@ from dsray.engine.views import ADVERSARIAL, CLEAN, ViewConfig
 
 
 class TradesConfig(TermConfig):
-    """Cross-entropy on clean rows + beta x KL(clean answer || adversarial answer), at every exit."""
+    """The loss on clean rows + beta x KL(clean answer || adversarial answer), at every exit."""
 
     kind: Literal["trades"] = "trades"
     beta: float = Field(4.0, gt=0, description="weight of the divergence; larger is more robust and less accurate")
@@ -28,20 +28,16 @@ class TradesConfig(TermConfig):
 
     def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
-            clean = supervised(context[CLEAN], context.batch.target, exit_weight=self.exit_weight)
-            return clean + self.beta * _divergence(context[CLEAN], context[ADVERSARIAL], self.exit_weight)
+            clean = supervised(context.likelihood, context[CLEAN], context.batch.target, exit_weight=self.exit_weight)
+            return clean + self.beta * _divergence(context.likelihood, context[CLEAN], context[ADVERSARIAL], self.exit_weight)
 
         return term
 
 
-def _divergence(clean: Output, adversarial: Output, exit_weight: float) -> Tensor:
+def _divergence(likelihood: Likelihood, clean: Output, adversarial: Output, exit_weight: float) -> Tensor:
     """(batch,): KL(clean || adversarial) over the final answer and the exits, weighted as `supervised` does."""
-    total = _kl(clean.logits, adversarial.logits)
+    total = likelihood.divergence(clean.logits, adversarial.logits)
     early = list(zip(clean.exits[:-1], adversarial.exits[:-1], strict=True))
     for c, a in early:
-        total = total + exit_weight * _kl(c, a)
+        total = total + exit_weight * likelihood.divergence(c, a)
     return total / (1 + exit_weight * len(early))
-
-
-def _kl(clean: Tensor, adversarial: Tensor) -> Tensor:
-    return F.kl_div(adversarial.log_softmax(-1), clean.log_softmax(-1), reduction="none", log_target=True).sum(-1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 from torch import Tensor
 
@@ -16,16 +15,16 @@ class Depth:
     """Where rows may leave the trunk, and how far they may go.
 
     exits: numbers of the blocks (1 = first) after which a row may leave, ascending. limit: most blocks of any row.
-    threshold: confidence (largest softmax probability) from which on a row leaves.
+    threshold: confidence (the model's probability that its answer is right) from which on a row leaves.
     """
 
     exits: tuple[int, ...]
     limit: int
     threshold: float
 
-    def leaves(self, logits: Tensor) -> Tensor:
-        """(batch, classes) logits of an exit -> (batch,) bool, decided for each row alone."""
-        return torch.softmax(logits, dim=-1).amax(dim=-1) >= self.threshold
+    def leaves(self, confidence: Tensor) -> Tensor:
+        """(batch,) confidence in the answer of an exit -> (batch,) bool, decided for each row alone."""
+        return confidence >= self.threshold
 
 
 class DepthConfig(Plugin):

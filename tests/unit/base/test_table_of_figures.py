@@ -8,6 +8,7 @@ from constructed import METRICS, TIMINGS
 
 from dsray.base.figures import WATCHED, figure, listed
 from dsray.engine.evaluate import Evaluation, Routes
+from dsray.likelihoods import Classes
 from dsray.record.judgements import KEPT
 from dsray.record.words import headed, hidden, spoken
 from dsray.report.comparison import Cell, written
@@ -28,7 +29,7 @@ def test_what_a_record_holds_is_in_the_table(name: str):
 
 def test_what_an_evaluation_finds_is_in_the_table():
     none = torch.zeros(2, dtype=torch.int64)
-    found = Evaluation(torch.eye(2), none, none, Routes(none, torch.zeros(1, 0), 1))
+    found = Evaluation(torch.eye(2), none, none, Classes(), Routes(none, torch.zeros(1, 0), 1))
     assert [name for name in found.metrics() if listed(f"test_{name}") is None] == []
 
 

@@ -192,7 +192,7 @@ def test_a_gate_that_compares_nothing_says_so(digits, model, tmp_path):
     wrong = replace(wrong, target=torch.where(wrong.target == 3, 4, wrong.target))
     rows = Rows(rows_of(digits, "train", 64), test, wrong, test, wrong)
     report = compress(constant, digits.schema, rows, CompressConfig(max_loss_points=0), tmp_path / "c")
-    name, share = digits.schema.classes[3], float((test.target == 3).double().mean())
+    name, share = digits.schema.target.classes[3], float((test.target == 3).double().mean())
     for key in ("gate", "gate_full_depth", "accuracy"):
         assert report[f"{key}_one_answer"] == name
         assert report[f"{key}_torch"] == report[f"{key}_int8"] == pytest.approx(share)

@@ -41,7 +41,9 @@ SAID = "the classes are the names that go with the numbers of column 'label': 0 
 
 
 def labels_of(data: Prepared, split: str) -> list[str | None]:
-    return [None if t < 0 else data.schema.classes[t] for t in data.columns["target"][data.splits[split]].tolist()]
+    return [
+        None if t < 0 else data.schema.target.classes[t] for t in data.columns["target"][data.splits[split]].tolist()
+    ]
 
 
 def refusal(folder: Path, **splits: pa.Table) -> str:
@@ -53,8 +55,8 @@ def refusal(folder: Path, **splits: pa.Table) -> str:
 @pytest.mark.parametrize("kind", [pa.int64(), pa.int8(), pa.float64()])
 def test_classes_are_called_by_their_names_and_minus_one_is_no_label(tmp_path, kind):
     data = prepared(tmp_path, train=TRAIN, validation=VALIDATION, test=table([2, -1, 0, None, 1], kind=kind))
-    assert data.schema.classes == ("neg", "pos", "so-so")
-    assert data.schema.label_names == ("pos", "neg", "so-so")
+    assert data.schema.target.classes == ("neg", "pos", "so-so")
+    assert data.schema.target.names == ("pos", "neg", "so-so")
     assert labels_of(data, "train")[:3] == NAMES
     assert labels_of(data, "test") == ["so-so", None, "pos", None, "neg"]
     assert data.counts["test"]["label"] == {"missing": 2, "unknown": 0}
@@ -105,7 +107,10 @@ def test_files_of_one_split_must_agree(tmp_path):
     for name, part in zip("ab", rows, strict=True):
         pq.write_table(part, folder / f"{name}.parquet")
     pq.write_table(rows[1], tmp_path / "test.parquet")
-    assert prepare(DataConfig.model_validate(with_text)).schema.classes == ("a", "b")  # of a column that is not in use
+    assert prepare(DataConfig.model_validate(with_text)).schema.target.classes == (
+        "a",
+        "b",
+    )  # of a column that is not in use
 
 
 def test_what_cannot_be_read_by_names_is_refused(tmp_path):
@@ -144,7 +149,7 @@ def test_what_cannot_be_read_by_names_is_refused(tmp_path):
 def test_metadata_of_another_form_names_nothing(tmp_path, metadata):
     train, test = (t.replace_schema_metadata({b"huggingface": metadata}) for t in (TRAIN, VALIDATION))
     data = prepared(tmp_path, train=train, validation=test, test=test)
-    assert (data.schema.classes, data.schema.label_names) == (("0", "1", "2"), ())
+    assert (data.schema.target.classes, data.schema.target.names) == (("0", "1", "2"), ())
 
 
 class Given(SourceConfig):
@@ -160,7 +165,7 @@ class Given(SourceConfig):
 
 
 def test_tables_of_another_source_carry_their_names_too():
-    assert prepare(DataConfig(source=Given(), text={"column": "text"}, label="label")).schema.classes[0] == "neg"
+    assert prepare(DataConfig(source=Given(), text={"column": "text"}, label="label")).schema.target.classes[0] == "neg"
 
 
 @pytest.fixture
@@ -170,7 +175,7 @@ def schema(tmp_path):
 
 def found(path: Path, schema) -> list[str | None]:
     target = prepare_table(read_rows(path, schema), schema).column("target").to_pylist()
-    return [None if t < 0 else schema.classes[t] for t in target]
+    return [None if t < 0 else schema.target.classes[t] for t in target]
 
 
 @pytest.mark.parametrize("names", [NAMES, None])
@@ -209,5 +214,5 @@ def test_the_files_of_a_folder_keep_their_names(tmp_path):
     pq.write_table(VALIDATION, tmp_path / "test.parquet")
     source = {"kind": "parquet", "train": str(tmp_path / "t"), "test": str(tmp_path / "test.parquet")}
     data = prepare(DataConfig.model_validate({"source": source, "text": {"column": "text"}, "label": "label"}))
-    assert data.schema.label_names == ("pos", "neg", "so-so")
+    assert data.schema.target.names == ("pos", "neg", "so-so")
     assert data.notes == (SAID,)

@@ -27,7 +27,7 @@ def test_the_file_overrides_single_keys_of_the_source():
     config = DataConfig.model_validate({"image": {"size": 16}, "text": None})
     assert config.inputs["image"].model_dump() == {"kind": "image", "column": "image", "size": 16, "channels": 1}
     assert (config.inputs["image"].height, config.inputs["image"].width) == (16, 16)
-    assert (list(config.inputs), config.label) == (["image"], "answer")
+    assert (list(config.inputs), config.target.column) == (["image"], "answer")
 
 
 PHOTO, NOTE = {"kind": "image", "column": "a", "size": 8}, {"kind": "text", "column": "b"}

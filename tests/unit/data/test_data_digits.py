@@ -92,8 +92,8 @@ def test_split_seed_moves_the_images_and_the_fingerprint():
 def test_without_questions_the_label_is_the_digit():
     config = DataConfig(source={"kind": "digits", "questions": False})
     prepared = prepare(config)
-    assert (config.label, config.inputs.get("text"), prepared.schema.names) == ("digit", None, ("image",))
-    assert prepared.schema.classes == tuple("0123456789")
+    assert (config.target.column, config.inputs.get("text"), prepared.schema.names) == ("digit", None, ("image",))
+    assert prepared.schema.target.classes == tuple("0123456789")
     assert [len(prepared.splits[s]) for s in ("train", "validation", "test")] == [1258, 180, 359]
 
 

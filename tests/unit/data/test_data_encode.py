@@ -153,7 +153,7 @@ def test_digits_fit_their_length(digits):
 
 
 def test_classes_are_numbers_by_value_then_words(digits):
-    assert digits.schema.classes == (*"0123456789", "no", "yes")
+    assert digits.schema.target.classes == (*"0123456789", "no", "yes")
 
 
 @pytest.mark.parametrize(
@@ -170,10 +170,10 @@ def test_class_names_of_every_type_of_column(values, classes):
     config = DataConfig(source={"kind": "parquet", "train": "", "test": ""}, text={"column": "t"}, label="l")
     table = pa.table({"t": ["x"] * len(values), "l": values})
     schema = fit_schema(config, table)
-    assert schema.classes == classes
+    assert schema.target.classes == classes
     target = prepare_table(table, schema)["target"].to_pylist()
     names = table["l"].cast(pa.string()).to_pylist()
-    assert [schema.classes[t] for t in target] == names
+    assert [schema.target.classes[t] for t in target] == names
 
 
 @pytest.mark.parametrize(

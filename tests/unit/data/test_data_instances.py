@@ -40,7 +40,7 @@ def test_an_instance_equals_its_prepared_row(digits):
         assert np.array_equal(columns[name], expected[name]), name
         assert columns[name].dtype == expected[name].dtype, name
     assert columns.keys() == expected.keys()
-    assert (columns["target"] == -1).all()
+    assert not digits.schema.target.labelled(columns["target"]).any()
 
 
 def test_every_way_to_write_an_image_means_the_same(digits, png):
@@ -221,7 +221,9 @@ def test_refused_files(schema, small_table, png, tmp_path):
 def test_labels_of_a_csv_are_the_classes_that_they_name(tmp_path, schema, classes, written, targets):
     lines = ["note,class", *(f"a,{label}" for label in written)]
     (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
-    only = schema.replace(inputs={"text": schema.inputs["text"]}, classes=classes)
+    only = schema.replace(
+        inputs={"text": schema.inputs["text"]}, target={"column": "class", "kind": "classes", "classes": classes}
+    )
     assert prepare_table(read_rows(tmp_path / "rows.csv", only), only)["target"].to_pylist() == targets
 
 

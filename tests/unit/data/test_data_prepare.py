@@ -34,7 +34,7 @@ def test_rows_are_numbered_train_validation_test(digits):
     original = tables["test"].slice(5, 1).to_pylist()[0]
     shown = digits.shown.slice(row, 1).to_pylist()[0]
     assert shown == {k: original[k] for k in ("question", "question_kind", "digit", "image_id")}
-    assert digits.schema.classes[digits.columns["target"][row]] == original["answer"]
+    assert digits.schema.target.classes[digits.columns["target"][row]] == original["answer"]
 
 
 def test_blocks_prepared_one_by_one_are_the_same(small):

@@ -53,7 +53,7 @@ def test_files_that_differ_harmlessly_are_one_split(tmp_path, second):
     (tmp_path / "alike").mkdir()
     whole, data = prepared(tmp_path / "alike", FIRST, SECOND), prepared(tmp_path, first, second)
     assert data.schema == whole.schema
-    assert data.schema.classes == ("0", "1")
+    assert data.schema.target.classes == ("0", "1")
     assert {n: v.tolist() for n, v in data.columns.items()} == {n: v.tolist() for n, v in whole.columns.items()}
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from dsray.base import RequestError
 from dsray.data import DataConfig, ParquetConfig, SourceConfig, load_tables, prepare
-from dsray.data.labels import class_names
 from dsray.data.tables import check_columns
 from dsray.engine.rows import RowFilter
 from dsray.inputs import InputConfig
+from dsray.targets.names import class_names
 
 
 def refusal(section: dict) -> str:
@@ -249,7 +249,7 @@ def test_minus_zero_is_the_class_zero(small):
         numbers = pa.array([0.0 if split == "train" else -0.0, 1.0] * 50)
         rewrite(small, split, lambda t, n=numbers: t.drop_columns("class").append_column("class", n[: len(t)]))
     data = prepare(DataConfig.model_validate(small))
-    assert data.schema.classes == ("0", "1") and data.counts["test"]["label"] == {"missing": 0, "unknown": 0}
+    assert data.schema.target.classes == ("0", "1") and data.counts["test"]["label"] == {"missing": 0, "unknown": 0}
 
 
 def test_half_floats_and_words_that_read_as_numbers():

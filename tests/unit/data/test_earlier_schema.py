@@ -30,7 +30,8 @@ IMAGE = (
 def earlier(schema: Schema) -> dict[str, Any]:
     """What 0.2.0 wrote for the same inputs."""
     rest = schema.model_dump(mode="json")
-    inputs = rest.pop("inputs")
+    inputs, target = rest.pop("inputs"), rest.pop("target")
+    rest |= {"label": target["column"], "classes": target["classes"], "label_names": target["names"]}
     for spec in inputs.values():
         del spec["kind"]
     return {"image": None, "text": None, **inputs, **rest}
@@ -45,7 +46,7 @@ def old(digits) -> Any:
 def test_an_earlier_schema_is_read():
     schema = Schema.model_validate(json.loads(IMAGE))
     assert schema.inputs == {"image": ImageSpec(column="picture", channels=3, height=2, width=2)}
-    assert (schema.label, schema.classes) == ("class", ("a", "b"))
+    assert (schema.target.column, schema.target.classes) == ("class", ("a", "b"))
     assert earlier(schema) == json.loads(IMAGE)
 
 

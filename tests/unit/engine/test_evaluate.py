@@ -15,6 +15,7 @@ from dsray.engine.evaluate import Evaluation, Routes, evaluate
 from dsray.engine.executions import SingleProcess
 from dsray.engine.validate import validation_line
 from dsray.experiment import Experiment
+from dsray.likelihoods import Classes
 from dsray.runner.evaluate import _detail
 from dsray.runner.figures import clean_figures
 
@@ -22,7 +23,7 @@ from dsray.runner.figures import clean_figures
 def test_rows_of_an_unknown_class_are_wrong_and_counted():
     logits = torch.eye(3)[torch.tensor([0, 1, 2, 0, 1])]
     target, rows = torch.tensor([0, 1, 0, -1, -1]), torch.arange(5)
-    found = Evaluation(logits, target, rows, Routes(torch.ones(5, dtype=torch.int64), torch.zeros(1, 0), 2))
+    found = Evaluation(logits, target, rows, Classes(), Routes(torch.ones(5, dtype=torch.int64), torch.zeros(1, 0), 2))
     metrics = found.metrics()
     assert metrics["accuracy"] == found.accuracy == pytest.approx(2 / 5)
     assert metrics["accuracy_known"] == found.known().accuracy == pytest.approx(2 / 3)

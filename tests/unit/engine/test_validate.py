@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from dsray.base.balance import uneven
 from dsray.base.figures import WATCHED
-from dsray.data import UNKNOWN, UNLABELLED, to_batch, uneven
+from dsray.data import to_batch
 from dsray.engine import LocalWorker, evaluate
 from dsray.engine.executions import SingleProcess
 from dsray.engine.validate import validation_line
 from dsray.experiment import Experiment
+from dsray.targets.names import UNKNOWN, UNLABELLED
 
 EXPERIMENT = Experiment.parse(
     {
@@ -115,7 +117,7 @@ def test_one_answer_for_every_row_is_named(digits, model):
     (found,) = lines_of(1, digits, model)
     rows = digits.splits["validation"]
     share = float((digits.columns["target"][rows] == 3).mean())
-    assert found["classes_answered"] == 1 and found["one_answer"] == digits.schema.classes[3]
+    assert found["classes_answered"] == 1 and found["one_answer"] == digits.schema.target.classes[3]
     assert found["accuracy"] == pytest.approx(share) and found["balanced_accuracy"] == pytest.approx(1 / 12)
     assert found["uneven"] is True
 

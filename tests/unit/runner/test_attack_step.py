@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from dsray.attacks import FgsmConfig, judge_curve
-from dsray.data import UNKNOWN
 from dsray.engine import JudgeConfig
 from dsray.experiment import Experiment
 from dsray.record import Record
@@ -18,6 +17,7 @@ from dsray.runner.attack import attack_step
 from dsray.runner.figures import batches
 from dsray.runner.judge import judged_rows, threat_of
 from dsray.runner.place import ThisProcess
+from dsray.targets.names import UNKNOWN
 
 
 @pytest.fixture(scope="module")

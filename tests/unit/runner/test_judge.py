@@ -12,10 +12,10 @@ from dsray.attacks import Judgement, PgdConfig, check_judged
 from dsray.attacks.threats.given import threat_to
 from dsray.base import RequestError
 from dsray.base.batch import Batch
-from dsray.data import UNKNOWN, UNLABELLED
 from dsray.engine import JudgeConfig
 from dsray.experiment import Experiment
 from dsray.runner.judge import judge_shard, judged_rows, movable_rows, shards
+from dsray.targets.names import UNKNOWN, UNLABELLED
 
 PHOTOS = threat_to(Batch({"image": torch.zeros(1, 1, 8, 8)}, *[torch.zeros(1)] * 3), None)
 

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from dsray.base import RequestError
-from dsray.data import UNLABELLED, DataConfig, DigitsConfig, Prepared, known, prepare
+from dsray.data import DataConfig, DigitsConfig, Prepared, known, prepare
 from dsray.engine import JudgeConfig
 from dsray.experiment import Experiment
 from dsray.models import RoutedConfig
 from dsray.runner.evaluate import _detail
 from dsray.runner.figures import clean_figures, validation_figures
 from dsray.runner.judge import judged_rows, movable_rows, threat_of
+from dsray.targets.names import UNLABELLED
 from dsray.verbs.check import _rows
 
 
@@ -92,7 +93,7 @@ def test_choices_are_made_by_all_rows_that_have_a_label(digits, partly, model):
 
 def test_the_plan_counts_an_unknown_class_as_none(digits, partly):
     balance = list(_rows(partly).columns[3].cells)[2]
-    names, target = digits.schema.classes, partly.columns["target"][known(partly, partly.splits["test"])]
+    names, target = digits.schema.target.classes, partly.columns["target"][known(partly, partly.splits["test"])]
     rare = np.bincount(target, minlength=len(names))
     assert balance.startswith(f"{names[rare.argmin()]} {rare.min():,}, ")
 

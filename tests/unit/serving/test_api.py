@@ -55,11 +55,21 @@ def test_answers_equal_the_predictor(client, predictor, instance):
     assert first["confidence"] == max(first["probabilities"].values())
 
 
+def renamed(schema, classes):
+    return {"target": schema.target.replace(classes=classes)}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda schema: {"classes": schema.classes[:-1]}, r"'logits' has \[12\] numbers a row, not \[11\]"),
-        (lambda schema: {"classes": (*schema.classes, "maybe")}, r"'logits' has \[12\] numbers a row, not \[13\]"),
+        (
+            lambda schema: renamed(schema, schema.target.classes[:-1]),
+            r"'logits' has \[12\] numbers a row, not \[11\]",
+        ),
+        (
+            lambda schema: renamed(schema, (*schema.target.classes, "maybe")),
+            r"'logits' has \[12\] numbers a row, not \[13\]",
+        ),
         (lambda schema: {"inputs": {"image": schema.inputs["image"]}}, "'text' has .* not any"),
         (
             lambda schema: {

@@ -45,7 +45,8 @@ def test_images_of_a_folder_are_told_apart_by_their_names(images_only, tmp_path)
 def test_names_are_printed_as_they_are(tmp_path, capsys):
     """What rich would read as markup or as an emoji is part of a name."""
     data = prepare(DataConfig.model_validate({"source": {"kind": "digits", "questions": False}}))
-    schema = data.schema.model_copy(update={"classes": tuple(f"[/b]:smile:{name}" for name in data.schema.classes)})
+    names = tuple(f"[/b]:smile:{name}" for name in data.schema.target.classes)
+    schema = data.schema.replace(target=data.schema.target.replace(classes=names))
     record = Record.create_at(tmp_path / "a[/b]", "name: x\n", {})
     write_tiny_artefact(replace(data, schema=schema), record.path / "compressed", steps=2)
     Image.new("L", (8, 8)).save(tmp_path / "a[b].png")

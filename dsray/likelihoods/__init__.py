@@ -1,0 +1,6 @@
+"""Likelihoods, one file a kind of target: loss, when an answer is wrong, margin, confidence, figures. Torch, no data."""
+
+from dsray.base.likelihood import Likelihood
+from dsray.likelihoods.classes import Classes, likelihood_of
+
+__all__ = ["Classes", "Likelihood", "likelihood_of"]

@@ -1,0 +1,25 @@
+"""Kinds of target, each a file here and a name in the two unions below. No torch is loaded with them."""
+
+from typing import Annotated, get_args
+
+from dsray.base import one_of
+from dsray.targets.classes import ClassesSpec, ClassesTarget
+from dsray.targets.target import TargetConfig, TargetSpec
+
+AnyTarget = Annotated[TargetConfig, one_of(ClassesTarget, default="classes")]
+"""What `data.target` may name."""
+AnyTargetSpec = Annotated[TargetSpec, one_of(ClassesSpec)]
+"""What a schema may hold."""
+TARGETS: one_of = get_args(AnyTarget)[1]
+TARGET_SPECS: one_of = get_args(AnyTargetSpec)[1]
+
+__all__ = [
+    "TARGETS",
+    "TARGET_SPECS",
+    "AnyTarget",
+    "AnyTargetSpec",
+    "ClassesSpec",
+    "ClassesTarget",
+    "TargetConfig",
+    "TargetSpec",
+]
