@@ -44,8 +44,8 @@ def test_what_a_sweep_maximises_is_better_when_higher():
 
 
 def test_what_may_be_watched_has_a_direction():
-    assert WATCHED == ("accuracy", "accuracy_known", "balanced_accuracy", "loss", "skip_rate")
-    assert [figure(name).gain(2.0) for name in WATCHED] == [2.0, 2.0, 2.0, -2.0, 2.0]
+    assert WATCHED == ("accuracy", "accuracy_known", "balanced_accuracy", "macro_f1", "loss", "skip_rate")
+    assert [figure(name).gain(2.0) for name in WATCHED] == [2.0, 2.0, 2.0, 2.0, -2.0, 2.0]
     assert figure("loss").gain(float("nan")) == -float("inf")
     with pytest.raises(ValueError, match="steps has no better"):
         figure("steps").gain(1.0)

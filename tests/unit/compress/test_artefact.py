@@ -92,7 +92,7 @@ def test_a_list_without_the_model_is_refused(folder):
         ({"compute": {"blocks": "many", "budget": None}}, r"compute\.blocks: "),
         ({"compute": {"blocks": 0, "budget": None}}, r"compute\.blocks: "),
         ({"schema": []}, "schema: "),
-        ({"schema": {"label": "answer"}}, r"schema\.classes: is required"),
+        ({"schema": {"inputs": {}}}, r"schema\.target: is required"),
         ({"metrics": None}, "metrics: "),
         ({"threshold": ...}, "threshold: is required"),
         ({"version": ...}, "version: is required"),

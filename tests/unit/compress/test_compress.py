@@ -227,12 +227,12 @@ def test_a_failed_gate_writes_nothing(digits, model, tmp_path):
 
 def test_parity_refuses_another_graph():
     logits = np.zeros((200, 3), np.float32)
-    good = Outputs(logits, logits, np.ones(200, np.int64))
+    good = Outputs(logits, np.ones(200, np.int64))
     assert parity(good, good) == {"rows": 200, "same_route": 1.0, "max_abs_logit": 0.0}
     with pytest.raises(RunFailure, match="largest gap"):
-        parity(good, Outputs(logits + 1e-3, logits, good.blocks_run))
+        parity(good, Outputs(logits + 1e-3, good.blocks_run))
     with pytest.raises(RunFailure, match=r"same route on 99.00%"):
-        parity(good, Outputs(logits, logits, np.array([2, 2, *[1] * 198])))
+        parity(good, Outputs(logits, np.array([2, 2, *[1] * 198])))
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "report.json"])

@@ -29,7 +29,7 @@ def test_rows_of_an_unknown_class_are_wrong_and_counted():
     assert metrics["accuracy_known"] == found.known().accuracy == pytest.approx(2 / 3)
     assert metrics["rows_unknown"] == 2
     assert metrics["balanced_accuracy"] == pytest.approx(3 / 4)
-    assert metrics["classes_answered"] == 3 and found.answered == [2, 2, 1]
+    assert metrics["classes_answered"] == 3
     assert found.known().rows.tolist() == [0, 1, 2]
     assert found.routes.skip_rate == 0.5
 

@@ -240,7 +240,7 @@ def test_the_record_gives_report_and_example(predictor, instance, tmp_path):
 
 def test_the_other_pages(client, predictor):
     about = client.get("/v1/model").json()
-    assert about["classes"] == list(predictor.classes)
+    assert about["classes"] == list(predictor.artefact.schema.target.classes)
     assert about["compute"]["blocks"] == 3
     assert client.get("/healthz").json()["status"] == "ok"
     page = client.get("/docs").text
