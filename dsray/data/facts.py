@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dsray.data.balance import uneven
 from dsray.data.prepared import Prepared
 from dsray.data.schema import Schema
 
@@ -15,7 +14,8 @@ from dsray.data.schema import Schema
 class Facts:
     """What terms, policies and samplers are told when a stage builds them.
 
-    counts: (classes,) int64, read-only: training rows of each class among the stage's own, replayed ones not counted.
+    counts: (n,) int64, read-only: training rows of each class (as `TargetSpec.counts` tells) among the stage's own, replayed
+        ones not counted.
     steps: of the stage, at the most.
     """
 
@@ -31,10 +31,9 @@ class Facts:
     @classmethod
     def of(cls, data: Prepared, rows: np.ndarray, steps: int) -> Facts:
         """The facts of a stage that trains `steps` steps on the row ids `rows`."""
-        target = data.columns["target"][rows]
-        return cls(data.schema, np.bincount(target[target >= 0], minlength=len(data.schema.classes)), steps)
+        return cls(data.schema, data.schema.target.counts(data.columns["target"][rows]), steps)
 
     @property
     def figure(self) -> str:
-        """The figure of a validation that the target calls its own; accuracy says little where classes are uneven."""
-        return "balanced_accuracy" if uneven(self.counts.tolist()) else "accuracy"
+        """The figure of a validation that the target calls its own."""
+        return self.schema.target.own_figure(self.counts)

@@ -88,7 +88,8 @@ class _Loop:
     def _draws(self, stage: Stage, facts: Facts, rows: np.ndarray) -> Draws:
         replayed = stage.replay.rows(stage.batch) if stage.replay else 0
         memory = self.state.memory.rows if stage.replay else self.state.memory.rows[:0]
-        sampler = stage.sampler.build(facts, rows, self.worker.data.columns["target"][rows])
+        data = self.worker.data
+        sampler = stage.sampler.build(facts, rows, data.schema.target.strata(data.columns["target"][rows]))
         return Draws(self.seed, stage.name, sampler, stage.batch, memory, replayed)
 
     def _steps(self, stage: Stage, ready: ReadyStage, draws: Draws) -> str:

@@ -20,7 +20,6 @@ from dsray.engine.executions import WeightedTerm
 from dsray.engine.stage import Stage
 from dsray.engine.state import TrainState
 from dsray.engine.views import CLEAN
-from dsray.likelihoods import likelihood_of
 from dsray.optim import trainable_names
 
 

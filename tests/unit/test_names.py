@@ -25,7 +25,7 @@ ALLOWED = {
     "attacks/judging.py: images": "the arguments of the public `robust_accuracy` are called images and labels",
     "attacks/judging.py: image": "one of them, in its errors",
     "cli.py: vision, text or multimodal": "the names of starters",
-    "data/classlabel.py: elsewhere; a number may be meant as either, so write the names as text": "the type of a column",
+    "targets/classlabel.py: elsewhere; a number may be meant as either, so write the names as text": "the type of a column",
     "data/tables.py: ; needs numbers or text": "the type of a column",
     "engine/rows.py: values of `column`, as text": "the type of a value",
     "report/charts/frame.py: text": "an element of SVG",

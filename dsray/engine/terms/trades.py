@@ -29,7 +29,9 @@ class TradesConfig(TermConfig):
     def build(self, facts: Facts) -> Term:
         def term(context: Context) -> Tensor:
             clean = supervised(context.likelihood, context[CLEAN], context.batch.target, exit_weight=self.exit_weight)
-            return clean + self.beta * _divergence(context.likelihood, context[CLEAN], context[ADVERSARIAL], self.exit_weight)
+            return clean + self.beta * _divergence(
+                context.likelihood, context[CLEAN], context[ADVERSARIAL], self.exit_weight
+            )
 
         return term
 
