@@ -97,5 +97,6 @@ class Likelihood(ABC):
         return
 
     def said(self, tally: Tensor) -> dict[str, Any]:
-        """What must be said beside the figures of a validation: `uneven`, `one_answer`; not for policies."""
+        """What must be said beside the figures of a validation: `own_figure`, the one that stands beside accuracy, and
+        `one_answer`, what every row gets; not for policies."""
         return {}

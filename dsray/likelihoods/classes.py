@@ -100,9 +100,9 @@ class Classes(Likelihood):
         }
 
     def said(self, tally: Tensor) -> dict[str, Any]:
-        """uneven: whether accuracy alone says little. one_answer: the class that is the answer to each of several rows."""
+        """own_figure: balanced_accuracy where accuracy alone says little. one_answer: the class that each of several rows gets."""
         rows, _, _, given = tally.reshape(4, -1)
-        found: dict[str, Any] = {"uneven": uneven(rows.long().tolist())}
+        found: dict[str, Any] = {"own_figure": "balanced_accuracy"} if uneven(rows.long().tolist()) else {}
         only = given.nonzero()[:, 0].tolist()
         return found | ({"one_answer": self.names[only[0]]} if len(only) == 1 < int(given.sum()) else {})
 

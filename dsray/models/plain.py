@@ -46,9 +46,9 @@ class PlainConfig(ModelConfig):
         name = self.name
         if taken is None:
             return self
-        for name in SIZES:
-            if name in self.settings:
-                raise ValueError(f"settings.{name}: is the number of {name} in the data and is not set; leave it out")
+        for size in SIZES:
+            if size in self.settings:
+                raise ValueError(f"settings.{size}: is the number of {size} in the data and is not set; leave it out")
         if unknown := [key for key in self.settings if not _takes(taken, key)]:
             own = [key for key in taken if key not in SIZES and taken[key].kind is not inspect.Parameter.VAR_KEYWORD]
             hint = nearest(unknown[0], own) if own else "it takes none"

@@ -35,9 +35,13 @@ def of_known_alone(record: Record) -> tuple[int, int] | None:
     return (test, rows) if earlier and rows and test and test < rows else None
 
 
-def is_uneven(record: Record) -> bool:
-    """Whether the classes of the test rows are so uneven that balanced accuracy stands beside accuracy."""
-    return bool((record.read_json("evaluation.json") or {}).get("uneven"))
+def own_figure(record: Record) -> str | None:
+    """The key of the figure that stands beside accuracy, since the kind of target calls it its own; None where that is
+    accuracy: `test_balanced_accuracy` of classes that are uneven, `test_mae` of a number."""
+    evaluation = record.read_json("evaluation.json") or {}
+    earlier = "balanced_accuracy" if evaluation.get("uneven") else "accuracy"
+    name = f"test_{evaluation.get('own_figure', earlier)}"
+    return name if name != "test_accuracy" and name in record.metrics else None
 
 
 def cautions(record: Record) -> list[Caution]:

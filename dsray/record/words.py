@@ -82,6 +82,11 @@ def headed(name: str) -> str:
     return f"{label[:1].upper()}{label[1:]}" if label.split()[0].isalpha() else label
 
 
+def short_label(name: str) -> str:
+    """The label of a figure beside an accuracy: `balanced` for the balanced accuracy, `macro F1`."""
+    return figure(name).label.removesuffix(" accuracy")
+
+
 def count(value: int, noun: str) -> str:
     """`1 row`, `1,080 rows`."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dsray.base.templates import Html
-from dsray.record.cautions import is_uneven
+from dsray.record.cautions import own_figure
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import in_words, own_judgement
 from dsray.record.record import Record
-from dsray.record.words import count, headed, percent, points, seconds, size, spoken
+from dsray.record.words import count, headed, percent, points, seconds, short_label, size, spoken
 from dsray.report.layout import render
 
 
@@ -59,12 +59,13 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
     get = metrics.get
     accuracy, plain = get("test_accuracy"), get("test_accuracy_undefended")
     if accuracy is not None:
-        balanced = f"{percent(get('test_balanced_accuracy'))} balanced" if is_uneven(record) else ""
+        own = own_figure(record)
+        beside = f"{spoken(own, get(own))} {short_label(own)}" if own else ""
         twin = "" if plain is None else f"{percent(plain)} undefended"
         yield (
             "test_accuracy",
             spoken("test_accuracy", accuracy),
-            ", ".join(filter(None, [balanced, twin])) or "on the test split",
+            ", ".join(filter(None, [beside, twin])) or "on the test split",
         )
     robust, other = get("robust_accuracy"), get("robust_accuracy_undefended")
     if robust is not None:

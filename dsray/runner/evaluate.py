@@ -69,6 +69,7 @@ def _detail(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]:
     known = found.known()
     return {
         "split": "test",
+        "own_figure": data.schema.target.own_figure(data.schema.target.counts(found.target.numpy())),
         **data.schema.target.detail(found.logits.numpy(), found.target.numpy()),
         "reliability": _reliability(known),
         "routing": _routing(data, model, found),

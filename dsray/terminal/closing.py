@@ -16,11 +16,14 @@ from rich.text import Text
 
 from dsray.base.figures import figure
 from dsray.data.movable import MANY
-from dsray.record.cautions import cautions, is_uneven, one_answer, rows_of_test
+from dsray.record.cautions import cautions, one_answer, own_figure, rows_of_test
 from dsray.record.int8 import int8_figures, lines
 from dsray.record.judgements import in_words, own_judgement
 from dsray.record.record import Record
-from dsray.record.words import count, hidden, milliseconds, percent, points, seconds, size, spoken
+from dsray.record.words import count, hidden, milliseconds, points, seconds, short_label, size, spoken
+
+OWN = {"test_balanced_accuracy": "balanced over the classes"}
+"""Figures that a kind of target calls its own, where the table says more than their label."""
 
 
 def closing_table(record: Record) -> RenderableType:
@@ -49,8 +52,8 @@ def step_note(record: Record, step: str) -> str:
     if name not in metrics:
         return ""
     note = f"{figure(name).label} {spoken(name, metrics[name])}"
-    if step == "evaluate" and is_uneven(record):
-        note += f", balanced {percent(metrics.get('test_balanced_accuracy'))}"
+    if step == "evaluate" and (own := own_figure(record)):
+        note += f", {short_label(own)} {spoken(own, metrics[own])}"
     if step == "evaluate" and (said := one_answer(record)):
         note += f", {said}"
     return note
@@ -108,8 +111,8 @@ def _accuracies(record: Record) -> Table:
     ]
     if metrics.get("test_rows_unknown"):
         rows.append(("of them of known class", [metrics.get("test_accuracy_known"), None, None]))
-    if is_uneven(record):
-        rows.append(("balanced over the classes", [metrics.get("test_balanced_accuracy"), None, None]))
+    if own := own_figure(record):
+        rows.append((OWN.get(own, figure(own).label), [metrics[own], None, None]))
     for name in sorted(metrics, reverse=True):
         label = hidden(name, manifest)
         if label:
@@ -122,7 +125,8 @@ def _accuracies(record: Record) -> Table:
     table = _table("Accuracy", *(headings[i] for i in used))
     for label, values in rows:
         if any(v is not None for v in values):
-            table.add_row(label, *(percent(values[i]) for i in used))
+            shown = own if own and label == OWN.get(own, figure(own).label) else "test_accuracy"
+            table.add_row(label, *(spoken(shown, values[i]) for i in used))
     return table
 
 

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from dsray.record.endings import ending
-from dsray.record.words import percent, seconds
+from dsray.record.words import percent, seconds, short_label, spoken
 from dsray.terminal.pace import Pace
 
 PLAIN_INTERVAL_S = 5.0
@@ -146,8 +146,9 @@ class Progress:
             figures.append(f"loss {self._last['loss']:.3f}")
         if self._validation.get("accuracy") is not None:
             figures.append(f"validation {percent(self._validation['accuracy'])}")
-        if self._validation.get("uneven"):
-            figures.append(f"balanced {percent(self._validation.get('balanced_accuracy'))}")
+        own = self._validation.get("own_figure")
+        if own not in (None, "accuracy") and own in self._validation:
+            figures.append(f"{short_label(own)} {spoken(own, self._validation[own])}")
         if self._last.get("epsilon"):
             figures.append(f"epsilon {self._last['epsilon']:.3f}")
         rate = self._pace.rows_per_second

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dsray.base.figures import figure
-from dsray.record.cautions import cautions, is_uneven, rows_of_test
+from dsray.record.cautions import cautions, own_figure, rows_of_test
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import FIGURES, differing, in_words, judgements, own_judgement
 from dsray.record.record import Record
@@ -17,7 +17,9 @@ Row = tuple[str, list[float | None]]
 
 _MODELS = (("", "defended", 1), ("_undefended", "undefended", 2), ("int8", "int8", 3))
 
+OWN = {"test_balanced_accuracy": "balanced: mean over the classes"}
 _OTHERS = (
+    "test_balanced_accuracy",
     "test_macro_f1",
     "test_calibration_error",
     "val_accuracy",
@@ -57,8 +59,8 @@ def _rows(record: Record) -> list[Row]:
     rows: list[Row] = [("clean", [get("test_accuracy"), get("test_accuracy_undefended"), get("int8_accuracy")])]
     if get("test_rows_unknown"):
         rows.append(("of known class alone", [get("test_accuracy_known"), None, None]))
-    if is_uneven(record):
-        rows.append(("balanced: mean over the classes", [get("test_balanced_accuracy"), None, None]))
+    if (own := own_figure(record)) and _is_share(own):
+        rows.append((OWN.get(own, figure(own).label), [get(own), None, None]))
     if "test_accuracy_full" in metrics:
         rows.append(("with no block skipped", [get("test_accuracy_full"), None, None]))
     for name in sorted(metrics, reverse=True):
@@ -83,7 +85,14 @@ def _heading(model: int, metrics: Mapping[str, float]) -> str:
     return "this model" if model == 0 and "mean_train_epsilon" not in metrics else _MODELS[model][1]
 
 
+def _is_share(name: str) -> bool:
+    """Whether a bar can show it."""
+    return figure(name).unit in ("share", "score")
+
+
 def _others(record: Record) -> list[str]:
     metrics = record.metrics
-    names = _OTHERS if is_uneven(record) else ("test_balanced_accuracy", *_OTHERS)
+    own = own_figure(record)
+    names = [name for name in _OTHERS if name != own]
+    names = names if own is None or _is_share(own) else [own, *names]
     return [f"{figure(n).label} {spoken(n, metrics[n])}" for n in names if metrics.get(n) is not None]

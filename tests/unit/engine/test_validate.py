@@ -119,7 +119,7 @@ def test_one_answer_for_every_row_is_named(digits, model):
     share = float((digits.columns["target"][rows] == 3).mean())
     assert found["classes_answered"] == 1 and found["one_answer"] == digits.schema.target.classes[3]
     assert found["accuracy"] == pytest.approx(share) and found["balanced_accuracy"] == pytest.approx(1 / 12)
-    assert found["uneven"] is True
+    assert found["own_figure"] == "balanced_accuracy"
 
 
 def test_a_line_has_every_figure_that_a_policy_may_watch(digits, model):

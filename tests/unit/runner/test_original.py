@@ -114,7 +114,7 @@ def test_rows_are_read_through_what_the_record_has_learnt(home, monkeypatch):
     """Also by a version that would learn another tokeniser, and with the cache gone."""
     record = Record.open(home / "run")
     schema, before = record.read_json("schema.json"), (home / "run/metrics.json").read_text()
-    assert schema["classes"] == ["bad", "good"]
+    assert schema["target"]["classes"] == ["bad", "good"]
     shutil.rmtree(home / ".cache")
     learns = lambda *_: pytest.fail("the schema was learnt anew")  # noqa: E731
     monkeypatch.setattr(sys.modules["dsray.data.prepare"], "fit_schema", learns)
@@ -126,7 +126,7 @@ def test_a_schema_of_its_own_makes_rows_of_its_own(home):
     config = DataConfig.model_validate(yaml.safe_load((home / "x.yaml").read_text())["data"])
     learnt = prepare(config, home / "cache")
     assert prepare(config, home / "cache", schema=learnt.schema).fingerprint == learnt.fingerprint
-    turned = learnt.schema.replace(classes=("good", "bad"))
+    turned = learnt.schema.replace(target=learnt.schema.target.replace(classes=("good", "bad")))
     other = prepare(config, home / "cache", schema=turned)
     assert other.fingerprint != learnt.fingerprint
     assert (other.columns["target"] == 1 - learnt.columns["target"]).all()
@@ -165,7 +165,11 @@ def test_files_of_a_foreign_record_that_hold_something_else_are_one_sentence(hom
         ("manifest.json", manifest | {"data": "rows"}, "does not say what its rows hold"),
         ("manifest.json", manifest | {"data": manifest["data"] | {"contents": "x"}}, "does not say what its rows hold"),
         ("manifest.json", manifest | {"data": manifest["data"] | {"directory": 5}}, "does not say what its rows hold"),
-        ("schema.json", schema | {"label": "other"}, "was not learnt for the record's experiment"),
+        (
+            "schema.json",
+            schema | {"target": schema["target"] | {"column": "other"}},
+            "was not learnt for the record's experiment",
+        ),
         (
             "schema.json",
             schema | {"inputs": {"text": text | {"column": "other"}}},
@@ -182,7 +186,11 @@ def test_files_of_a_foreign_record_that_hold_something_else_are_one_sentence(hom
             "was not learnt for the record's experiment",
         ),
         ("schema.json", schema | {"inputs": {"text": text | {"length": 5}}}, "was trained on rows of another schema"),
-        ("schema.json", schema | {"classes": ["good", "bad"]}, "was trained on rows of another schema"),
+        (
+            "schema.json",
+            schema | {"target": schema["target"] | {"classes": ["good", "bad"]}},
+            "was trained on rows of another schema",
+        ),
     ):
         before = (home / "run" / name).read_text()
         (home / "run" / name).write_text(json.dumps(content))

@@ -79,7 +79,7 @@ def test_how_a_stage_ended_is_said_where_it_is_not_as_planned(found: dict[str, A
 
 
 def test_uneven_classes_and_one_answer_are_said() -> None:
-    found = {"kind": "validation", "accuracy": 0.725, "balanced_accuracy": 0.5, "uneven": True}
+    found = {"kind": "validation", "accuracy": 0.725, "balanced_accuracy": 0.5, "own_figure": "balanced_accuracy"}
     said = [
         found | {"step": step, "one_answer": answer}
         for step, answer in ((10, "ok"), (20, "ok"), (30, None), (1040, "ok"))
