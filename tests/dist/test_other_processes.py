@@ -41,6 +41,13 @@ TREE = {
     },
 }
 STEPS = 24
+SUPERVISED = {"weights": "balanced", "focal": 2}
+FLAT = {"kind": "reduce_rate", "patience": 1, "tolerance": 1, "least": 0.1}
+"""No accuracy improves by more than 1: the rate halves at each validation but the first of a stage."""
+UNEVEN = {
+    "train": TREE["train"] | {"sampler": "balanced", "task": SUPERVISED, "policies": [FLAT]},
+    "adversarial": {"stages": [TREE["adversarial"]["stages"][0] | {"loss": {"kind": "madry", **SUPERVISED}}]},
+}
 
 
 class Noting:
@@ -65,9 +72,9 @@ class Stopped(Exception):
     pass
 
 
-def go_on(rank, out, size, stop):
+def go_on(rank, out, size, stop, sections):
     """To the end, or to step `stop`, where the process gives up between two checkpoints."""
-    files, config = TrainingFiles(out), Experiment.parse(TREE | {"parallel": {"workers": size}})
+    files, config = TrainingFiles(out), Experiment.parse(TREE | sections | {"parallel": {"workers": size}})
     data = prepare(config.data)
     if rank == 0:
         resume_history(files)
@@ -101,26 +108,28 @@ def seen(files):
     return steps
 
 
-@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)], ids=["1 then 2", "2 then 1"])
-def test_a_run_goes_on_with_other_workers(tmp_path, before, after):
-    """Replay memory, Fisher anchors and attacks of the second task come out as in one process."""
+@pytest.mark.parametrize(
+    ("before", "after", "sections"), [(1, 2, {}), (2, 1, UNEVEN)], ids=["1 then 2", "2 then 1, for uneven classes"]
+)
+def test_a_run_goes_on_with_other_workers(tmp_path, before, after, sections):
+    """Replay memory, Fisher anchors, controls and attacks of the second task come out as in one process."""
     torch.set_num_threads(1)
     one, two = TrainingFiles(tmp_path / "one"), TrainingFiles(tmp_path / "two")
     for files in (one, two):
         files.folder.mkdir()
-    go_on(0, one.folder, 1, None)
+    go_on(0, one.folder, 1, None, sections)
     for size, stop in ((before, 15), (after, None)):
         if size == 1:
-            go_on(0, two.folder, 1, stop)
+            go_on(0, two.folder, 1, stop, sections)
         else:
-            on_processes(size, go_on, two.folder, size, stop)
+            on_processes(size, go_on, two.folder, size, stop, sections)
     assert [line["step"] for line in lines(two, "step")] == [*range(1, STEPS + 1)]
     for kind in ("stage", "step", "validation", "checkpoint"):
         ours, theirs = lines(two, kind), lines(one, kind)
         assert [line["step"] for line in ours] == [line["step"] for line in theirs]
         for a, b in zip(ours, theirs, strict=True):
             assert (a["stage"], a.get("epsilon")) == (b["stage"], b.get("epsilon"))
-            for name in ("loss", "accuracy", "grad_norm", "skip_rate"):
+            for name in ("loss", "accuracy", "grad_norm", "skip_rate", "rate", "control/rate"):
                 assert a.get(name) == pytest.approx(b.get(name), abs=1e-4)
     assert seen(two) == seen(one)
     (ours, about), (theirs, expected) = (load_checkpoint(latest_checkpoint(files.checkpoints)) for files in (two, one))

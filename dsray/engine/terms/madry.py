@@ -10,28 +10,27 @@ from torch import Tensor
 from dsray.base.protocols import Term
 from dsray.data.facts import Facts
 from dsray.engine.context import Context
-from dsray.engine.terms.term import TermConfig, supervised
+from dsray.engine.terms.supervised import SupervisedConfig
 from dsray.engine.views import ADVERSARIAL, CLEAN, ViewConfig
 
 
-class MadryConfig(TermConfig):
+class MadryConfig(SupervisedConfig):
     """(1 - clean_share) x loss on adversarial rows + clean_share x loss on the same rows unperturbed."""
 
     kind: Literal["madry"] = "madry"
     clean_share: float = Field(0.5, ge=0, lt=1, description="share of the loss on clean rows")
-    exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
 
     @property
     def views(self) -> tuple[ViewConfig, ...]:
         return (ADVERSARIAL, CLEAN) if self.clean_share else (ADVERSARIAL,)
 
     def build(self, facts: Facts) -> Term:
+        loss = self.losses(facts)
+
         def term(context: Context) -> Tensor:
-            target = context.batch.target
-            loss = supervised(context.likelihood, context[ADVERSARIAL], target, exit_weight=self.exit_weight)
+            adversarial = loss(context, context[ADVERSARIAL])
             if self.clean_share == 0:
-                return loss
-            clean = supervised(context.likelihood, context[CLEAN], target, exit_weight=self.exit_weight)
-            return (1 - self.clean_share) * loss + self.clean_share * clean
+                return adversarial
+            return (1 - self.clean_share) * adversarial + self.clean_share * loss(context, context[CLEAN])
 
         return term

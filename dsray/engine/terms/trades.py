@@ -11,24 +11,25 @@ from dsray.base.likelihood import Likelihood
 from dsray.base.protocols import Output, Term
 from dsray.data.facts import Facts
 from dsray.engine.context import Context
-from dsray.engine.terms.term import TermConfig, supervised
+from dsray.engine.terms.supervised import SupervisedConfig
 from dsray.engine.views import ADVERSARIAL, CLEAN, ViewConfig
 
 
-class TradesConfig(TermConfig):
+class TradesConfig(SupervisedConfig):
     """The loss on clean rows + beta x KL(clean answer || adversarial answer), at every exit."""
 
     kind: Literal["trades"] = "trades"
     beta: float = Field(4.0, gt=0, description="weight of the divergence; larger is more robust and less accurate")
-    exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
 
     @property
     def views(self) -> tuple[ViewConfig, ...]:
         return (CLEAN, ADVERSARIAL)
 
     def build(self, facts: Facts) -> Term:
+        loss = self.losses(facts)
+
         def term(context: Context) -> Tensor:
-            clean = supervised(context.likelihood, context[CLEAN], context.batch.target, exit_weight=self.exit_weight)
+            clean = loss(context, context[CLEAN])
             return clean + self.beta * _divergence(
                 context.likelihood, context[CLEAN], context[ADVERSARIAL], self.exit_weight
             )

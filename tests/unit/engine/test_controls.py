@@ -135,9 +135,15 @@ def test_radius_and_share_follow_their_controls(digits):
     assert counts == [16, 8, 0, 24, 32]
 
 
-def test_a_killed_run_goes_on_with_what_was_set(digits, tmp_path):
+@pytest.mark.parametrize("uneven", [False, True])
+def test_a_killed_run_goes_on_with_what_was_set(digits, tmp_path, uneven):
+    """And, for uneven classes, with the same balanced rows, weights and focal losses."""
     sections = {"adversarial": {"stages": [ATTACKED], "baseline": False}}
     x = experiment(FLAT, After(factors={"epsilon": 0.5, "share": 1.5}), **sections)
+    if uneven:
+        x = x.replace(
+            train=x.train.replace(sampler="balanced", task={"kind": "task", "weights": "balanced", "focal": 2})
+        )
     whole, lines = run(x, digits, tmp_path / "whole")
     for die_at in (6, 11, 17, 20, 23):
         with pytest.raises(Killed):
