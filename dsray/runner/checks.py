@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from dsray.attacks import check_call
 from dsray.base import RequestError
@@ -58,25 +59,33 @@ def check_operations(experiment: Experiment) -> None:
 
 
 def check_builds(experiment: Experiment, data: Prepared) -> None:
-    """A RequestError for a term or a policy that is not built from facts, or that refuses those of the training rows."""
-    facts = Facts.of(data, data.splits["train"], 1)
+    """A RequestError for a term, policy or sampler that is not built from facts, or that refuses those of the training rows."""
+    rows = data.splits["train"]
+    facts = Facts.of(data, rows, 1)
     built: dict[str, TermConfig | PolicyConfig] = {"train.task": experiment.train.task}
     built |= {f"train.policies.{i}": policy for i, policy in enumerate(experiment.train.policies)}
     stages = experiment.adversarial.stages if experiment.adversarial else ()
     built |= {f"adversarial.stages.{i}.loss": stage.loss for i, stage in enumerate(stages)}
     for field, config in built.items():
-        taken = inspect.signature(config.build)
-        try:
-            taken.bind(facts)
-        except TypeError:
-            raise RequestError(
-                f"{field}: build of {type(config).__name__} takes {taken}; it is called with (facts), what the stage "
-                "knows of its rows: schema, counts, steps"
-            ) from None
-        try:
-            config.build(facts)
-        except RequestError as error:
-            raise RequestError(f"{field}.{error}") from None
+        _check_build(field, config.build, {"facts": facts})
+    strata = data.schema.target.strata(data.columns["target"][rows])
+    _check_build("train.sampler", experiment.train.sampler.build, {"facts": facts, "rows": rows, "strata": strata})
+
+
+def _check_build(field: str, build: Callable[..., Any], given: dict[str, Any]) -> None:
+    taken = inspect.signature(build)
+    try:
+        taken.bind(*given.values())
+    except TypeError:
+        of = type(getattr(build, "__self__", build)).__name__
+        raise RequestError(
+            f"{field}: build of {of} takes {taken}; it is called with ({', '.join(given)}); facts are what the stage "
+            "knows of its rows: schema, counts, steps"
+        ) from None
+    try:
+        build(*given.values())
+    except RequestError as error:
+        raise RequestError(f"{field}.{error}") from None
 
 
 def check_calls(adversarial: AdversarialConfig) -> None:

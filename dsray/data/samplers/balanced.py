@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from dsray.base import RequestError
 from dsray.base.noise import key_of, mixed
 from dsray.data.facts import Facts
 from dsray.data.permuted import permuted
@@ -61,5 +62,7 @@ class BalancedConfig(SamplerConfig):
     kind: Literal["balanced"] = "balanced"
 
     def build(self, facts: Facts, rows: np.ndarray, strata: np.ndarray) -> Sampler:
+        if len(facts.counts) == 1:
+            raise RequestError("kind: balanced draws every class equally often, and this target has none; use shuffled")
         _, starts, counts = np.unique(np.sort(strata), return_index=True, return_counts=True)
         return Balanced(rows[np.argsort(strata, kind="stable")], starts, counts)

@@ -344,7 +344,7 @@ def test_the_names_that_a_starter_suggests_can_be_taken(tmp_path):
     suggested = starter("multimodal").replace("  # inputs:  ", "  inputs:  ").replace("  #   ", "    ")
     x = Experiment.load(write(tmp_path, suggested.replace("  # label", "  label")))
     assert {name: part.column for name, part in x.data.inputs.items()} == {"photo": "picture", "note": "body"}
-    assert x.data.label == "answer"
+    assert x.data.target.column == "answer"
 
 
 def test_the_starters_are_experiments(tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from dsray.base import RequestError
+from dsray.data import BalancedConfig, Facts, SamplerConfig
 from dsray.engine.policies import CONTINUE, PolicyConfig
 from dsray.experiment import Experiment
 from dsray.runner.checks import check_experiment
@@ -30,6 +32,15 @@ class Picky(PolicyConfig):
         return lambda history: CONTINUE
 
 
+class Rowless(SamplerConfig):
+    """Is not told which rows there are."""
+
+    kind: str = "test_builds:Rowless"
+
+    def build(self, facts):
+        raise NotImplementedError
+
+
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
@@ -41,3 +52,16 @@ def test_what_cannot_be_built_is_refused_by_its_path(digits, policy, said):
     x = Experiment.parse({"data": {"source": "digits"}, "model": {}, "train": {"policies": ["plateau", policy]}})
     with pytest.raises(RequestError, match=said):
         check_experiment(x, digits)
+
+
+def test_a_sampler_that_cannot_be_built_is_refused_by_its_path(digits):
+    x = Experiment.parse({"data": {"source": "digits"}, "model": {}, "train": {"sampler": Rowless()}})
+    said = r"^train\.sampler: build of Rowless takes \(facts\); it is called with \(facts, rows, strata\)"
+    with pytest.raises(RequestError, match=said):
+        check_experiment(x, digits)
+
+
+def test_there_is_no_balance_without_classes(digits):
+    rows = np.arange(9)
+    with pytest.raises(RequestError, match=r"^kind: balanced draws every class equally often, and this target has none"):
+        BalancedConfig().build(Facts(digits.schema, np.array([9]), 1), rows, rows * 0)
