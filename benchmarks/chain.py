@@ -51,7 +51,7 @@ class Chain(Benchmark):
     def summary(self, rows: Rows) -> dict[str, Any]:
         """Means over the seeds, and the sweep's figures."""
         seeds = [row for key, row in rows.items() if key != "sweep"]
-        numbers = [name for name, value in seeds[0].items() if isinstance(value, int | float)]
+        numbers = [name for name, value in seeds[0].items() if name != "seed" and isinstance(value, int | float)]
         return {name: mean(row[name] for row in seeds) for name in numbers} | rows.get("sweep", {})
 
     def table(self, rows: Rows) -> str:

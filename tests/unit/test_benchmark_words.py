@@ -62,6 +62,7 @@ def test_the_chain_says_means_and_ranges(record, monkeypatch):
     assert [rows[f"seed {seed}"]["seed"] for seed in (0, 1, 2)] == [0, 1, 2]
     summary = found.summary(rows)
     assert summary["accuracy"] == pytest.approx(93)
+    assert "seed" not in summary
     assert summary["tune_gain_points"] == 0.42
     lines = found.table(rows).splitlines()
     undefended = 100 * record.metrics["test_accuracy_undefended"]
