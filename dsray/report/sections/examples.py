@@ -35,5 +35,6 @@ def _example(row: Mapping[str, Any]) -> dict[str, Any]:
         "inputs": inputs_of(row, "inputs", _FACTS),
         "prediction": str(row.get("prediction")),
         "target": str(row.get("target")),
+        "right": row.get("right", row.get("prediction") == row.get("target")),
         "facts": facts,
     }
