@@ -15,7 +15,7 @@ run: install
 	@$(BIN)/dsray run jobs/experiments/quickstart.yaml
 
 test: install
-	@$(BIN)/python -m pytest -m "not ray"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not ray"
 
 # runs, sweeps, jobs and serving on real clusters: about six minutes
 test-ray: install
