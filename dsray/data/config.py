@@ -65,6 +65,8 @@ class DataConfig(Config):
             return short.fold(fold(data))  # the field itself reports it, under its own path
         filled = {**data, "source": source}
         for key, known in source.columns().items():
+            if key == "label" and isinstance(filled.get("target"), dict) and "column" in filled["target"]:
+                continue
             if key not in filled and not (key in INPUTS.members and data.get("inputs")):
                 filled[key] = known
             elif isinstance(known, dict) and isinstance(filled.get(key), dict):

@@ -16,12 +16,15 @@ from dsray.inputs.short import field_of
 def fit_schema(config: DataConfig, train: pa.Table) -> Schema:
     """What can only be known from the training rows: what each input and the target learn."""
     inputs = {name: part.fit(train) for name, part in config.inputs.items()}
-    return Schema(inputs=inputs, target=config.target.fit(train))
+    return Schema(inputs=inputs, target=config.target.learn(train))
 
 
 def fits(config: DataConfig, schema: Schema) -> bool:
     """Whether a schema, which may have come from anywhere, could have been learnt for `config`."""
-    if not config.target.learnt(schema.target) or schema.inputs.keys() != config.inputs.keys():
+    target = config.target
+    if not target.learnt(schema.target) or schema.target.abstain != target.abstain:
+        return False
+    if schema.inputs.keys() != config.inputs.keys():
         return False
     return all(part.learnt(schema.inputs[name]) for name, part in config.inputs.items())
 

@@ -3,6 +3,7 @@
 from typing import Annotated, get_args
 
 from dsray.base import one_of
+from dsray.targets.abstain import Abstain, WorkingPoint
 from dsray.targets.classes import ClassesSpec, ClassesTarget
 from dsray.targets.target import TargetConfig, TargetSpec
 
@@ -16,10 +17,12 @@ TARGET_SPECS: one_of = get_args(AnyTargetSpec)[1]
 __all__ = [
     "TARGETS",
     "TARGET_SPECS",
+    "Abstain",
     "AnyTarget",
     "AnyTargetSpec",
     "ClassesSpec",
     "ClassesTarget",
     "TargetConfig",
     "TargetSpec",
+    "WorkingPoint",
 ]

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, field_validator
 from dsray.base import Plugin
 from dsray.base.figures import Figure
 from dsray.inputs.tensor import TensorSpec
+from dsray.targets.abstain import Abstain, WorkingPoint, with_refusals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 Tables = dict[str, pa.Table]
 """Split -> rows."""
+
+
+TOLD = ("confidence", "probabilities")
+"""The fields of an answer that a refused one has as well."""
 
 
 class Constant(NamedTuple):
@@ -39,7 +44,15 @@ class TargetConfig(Plugin):
 
     asks: ClassVar[str] = "what is asked for"
     """What the column holds, in words."""
-    column: str = Field("", validate_default=True, description="column that holds what is asked for")
+    column: str = Field(
+        "",
+        validate_default=True,
+        description="column that holds what is asked for; a test row in whose column stands what no training row has (`oos`) "
+        "is out of scope: no answer to it is right, and it tells how well refusal works",
+    )
+    abstain: Abstain | None = Field(
+        None, description="refuse to answer where the model is not sure enough; null: every row is answered"
+    )
 
     @field_validator("column")
     @classmethod
@@ -69,8 +82,12 @@ class TargetConfig(Plugin):
         """What can only be known from the training rows; a RequestError where these cannot be learnt from."""
         raise NotImplementedError
 
+    def learn(self, train: pa.Table) -> TargetSpec:
+        """What `fit` gives, with what this config says of refusal."""
+        return self.fit(train).replace(abstain=self.abstain)
+
     def learnt(self, spec: TargetSpec) -> bool:
-        """Whether `spec`, which may have come from anywhere, could have been learnt for this config."""
+        """Whether `spec`, which may have come from anywhere, could have been fitted for this config, refusal apart."""
         raise NotImplementedError
 
 
@@ -78,7 +95,11 @@ class TargetSpec(Plugin):
     """A target as a model knows it: plain data, from which answers become what people read."""
 
     column: str
+    abstain: Abstain | None = None
+    working_point: WorkingPoint | None = None
 
+    chosen: ClassVar[tuple[str, ...]] = ()
+    """The kind's own fields that `choose` gives."""
     own_figures: ClassVar[tuple[Figure, ...]] = ()
     """The kind's own figures that `dsray.base.figures` does not list."""
     answer: ClassVar[type[BaseModel]]
@@ -143,13 +164,26 @@ class TargetSpec(Plugin):
         """What these numbers mean; it is as this spec was calibrated."""
         raise NotImplementedError
 
+    def choose(self, logits: np.ndarray, target: np.ndarray) -> dict[str, Any]:
+        """Field of `chosen` -> what is chosen on validation rows: thresholds and the like. The rows are labelled."""
+        return {}
+
     def calibrated(self, logits: np.ndarray, target: np.ndarray) -> Self:
-        """The spec with what is chosen on validation rows: thresholds and the like. The rows are labelled."""
-        return self
+        """The spec with all that is chosen on validation rows, refusal by what the kind chooses. The rows are labelled."""
+        spec = self.uncalibrated()
+        if spec.chosen:
+            spec = spec.replace(**spec.choose(logits, target))
+        if spec.abstain is None:
+            return spec
+        spec.abstain.check_rows(len(target))
+        answers = spec.answers(logits)
+        point = spec.abstain.working_point(_confidence(answers), spec.right(answers, target))
+        return spec.replace(working_point=point)
 
     def uncalibrated(self) -> Self:
-        """The spec as `fit` gave it."""
-        return self
+        """The spec as it was learnt."""
+        own = {name: type(self).model_fields[name].get_default() for name in self.chosen}
+        return self.replace(working_point=None, **own)
 
     def weights(self, given: str | Mapping[str, float], counts: np.ndarray, field: str) -> np.ndarray:
         """float32, as `Likelihood.loss` takes them: "balanced", or name -> factor. counts: as `counts` gives them.
@@ -172,12 +206,24 @@ class TargetSpec(Plugin):
         """(rows, outputs) -> the fields of `answer` for each row; `confidence` in [0, 1] among them."""
         raise NotImplementedError
 
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """The fields of an answer that are null where it is refused."""
+        return tuple(name for name in self.answer.model_fields if name not in TOLD)
+
+    def replies(self, logits: np.ndarray) -> list[dict[str, Any]]:
+        """What `answers` gives, with `refused` where the spec may refuse; a refused one has None in the fields `withheld`."""
+        answers = self.answers(logits)
+        if self.working_point is None:
+            return answers
+        return with_refusals(answers, self.working_point.refuses(_confidence(answers)), self.withheld)
+
     def right(self, answers: Sequence[Mapping[str, Any]], target: np.ndarray) -> np.ndarray:
-        """(rows,) bool: which of `answers` are right; no answer to a target that is not known is."""
+        """(rows,) bool: which of `answers`, none refused, are right; no answer to a target that is not known is."""
         raise NotImplementedError
 
     def predictions(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
-        """The columns that `predict` writes of what `answers` gave: `prediction`, `confidence`, ..."""
+        """The columns that `predict` writes of what `replies` gave: `prediction`, `confidence`, ...; None stays null."""
         raise NotImplementedError
 
     def show(self, target: np.ndarray) -> Any:
@@ -218,3 +264,8 @@ class TargetSpec(Plugin):
         See `dsray.report.sections.answers` for what is drawn.
         """
         return {}
+
+
+def _confidence(answers: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """(rows,) float64, as the answers tell it: whoever reads one can tell whether it had to be refused."""
+    return np.array([answer["confidence"] for answer in answers], dtype=np.float64)

@@ -13,7 +13,10 @@ from dsray.base import RequestError, explain
 from dsray.data import DataConfig
 from dsray.targets import ClassesSpec, ClassesTarget
 
-INPUT = {"image": {"column": "picture", "size": 8}, "source": {"kind": "parquet", "train": "a.parquet", "test": "b.parquet"}}
+INPUT = {
+    "image": {"column": "picture", "size": 8},
+    "source": {"kind": "parquet", "train": "a.parquet", "test": "b.parquet"},
+}
 
 
 def config(**section) -> DataConfig:
@@ -35,7 +38,8 @@ def test_the_short_form_means_classes_and_is_written_back():
 def test_what_is_said_beside_the_column_is_written_out():
     both = config(label="kind", target={"normal": "ok"})
     written = both.model_dump(mode="json")
-    assert "label" not in written and written["target"] == {"kind": "classes", "column": "kind", "normal": "ok"}
+    assert "label" not in written
+    assert written["target"] == {"kind": "classes", "column": "kind", "normal": "ok", "abstain": None}
     assert DataConfig.model_validate(written) == both
 
 
