@@ -75,10 +75,14 @@ class Likelihood(ABC):
 
     @abstractmethod
     def confidence(self, logits: Tensor) -> Tensor:
-        """(batch,) in [0, 1]: the model's own probability that its answer is right. Rows leave early by it, or are refused.
+        """(batch,) in [0, 1]: the model's own probability that its answer is right. Rows are refused by it, or leave early.
 
         It stands in exported graphs: operations that torch.onnx traces.
         """
+
+    def exit_confidence(self, logits: Tensor) -> Tensor:
+        """`confidence` as it was before calibration: rows leave early by it, so that what is calibrated changes no route."""
+        return self.confidence(logits)
 
     @abstractmethod
     def tally(self, logits: Tensor, target: Tensor) -> Tensor:

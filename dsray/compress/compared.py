@@ -17,16 +17,17 @@ def compared(
 ) -> dict[str, Any]:
     """`NAME_torch` and `NAME_int8`, the accuracies on all rows, and `NAME_chance`: that of the best constant answer.
 
-    Where the torch model (own) gives every row the same answer, `NAME_one_answer` is what it says.
+    Where the torch model (own) gives every row the same answer, `NAME_one_answer` is what it says. target: as it was
+    calibrated for the integer model. likelihood: of the torch model, as it was calibrated for that.
     """
 
-    def accuracy(outputs: Outputs) -> float:
-        return float((~likelihood.wrong(torch.from_numpy(outputs.logits), batch.target)).double().mean())
+    def accuracy(outputs: Outputs, by: Likelihood) -> float:
+        return float((~by.wrong(torch.from_numpy(outputs.logits), batch.target)).double().mean())
 
     constant = target.constant(batch.target.numpy(), own.logits)
     figures: dict[str, Any] = {
-        f"{name}_torch": accuracy(own),
-        f"{name}_int8": accuracy(int8),
+        f"{name}_torch": accuracy(own, likelihood),
+        f"{name}_int8": accuracy(int8, target.likelihood()),
         f"{name}_chance": constant.accuracy,
     }
     return figures | ({f"{name}_one_answer": constant.given} if constant.given is not None else {})

@@ -28,6 +28,7 @@ from dsray.compress.quantize import activations, left_fp32, quantize
 from dsray.compress.ranges import activation_ranges
 from dsray.compress.speed import Call, interleaved
 from dsray.data.schema import Schema
+from dsray.targets import TargetSpec
 
 METHODS = {"minmax": False, "minmax averaged over batches": True}
 """Ways to find the ranges of activations, in the order in which they are tried."""
@@ -91,20 +92,21 @@ def compress(model: Routed, schema: Schema, rows: Rows, config: CompressConfig, 
         }
         if kept := left_fp32(graphs.full):
             report["left_fp32"] = kept
-        method, found = _best(model, schema, graphs, rows, config)
+        method, target, found = _best(model, schema.target, graphs, rows, config)
         report |= found | {"calibration": method}
-        report |= _figures(model, schema, graphs.small, rows, config)
+        report |= _figures(model, target, graphs.small, rows, config)
         report["size_bytes_fp32"], report["size_bytes_int8"] = graphs.full.stat().st_size, graphs.small.stat().st_size
         report["size_ratio"] = report["size_bytes_int8"] / report["size_bytes_fp32"]
         report["speed"] = _speed(model, graphs.full, graphs.small, rows.test, config.threads)
-        write_artefact(out, graphs.small, schema, _about(model, report), report)
+        write_artefact(out, graphs.small, schema.replace(target=target), _about(model, report), report)
     return report
 
 
 def _best(
-    model: Routed, schema: Schema, graphs: _Graphs, rows: Rows, config: CompressConfig
-) -> tuple[str, dict[str, Any]]:
-    """The first way of calibration that passes the gate, left in `graphs.small`, and what the gate saw."""
+    model: Routed, target: TargetSpec, graphs: _Graphs, rows: Rows, config: CompressConfig
+) -> tuple[str, TargetSpec, dict[str, Any]]:
+    """The first way of calibration that passes the gate, left in `graphs.small`, the target as its answers calibrate it,
+    and what the gate saw."""
     feed = {name.replace("present.", "present_"): values for name, values in columns(rows.calibration).items()}
     example = {name: values[:4] for name, values in feed.items()}
     tried = []
@@ -112,19 +114,20 @@ def _best(
         ranges = activation_ranges(graphs.deep, activations(graphs.full), feed, averaged=averaged)
         quantize(graphs.full, graphs.small, ranges, example)
         graph = OnnxModel(graphs.small, config.threads)
-        found = _compared("gate", model, graph, rows.gate_clean, schema)
+        own = _calibrated(target, graph, rows.gate_clean)
+        found = _compared("gate", model, graph, rows.gate_clean, own)
         if graphs.exits:
             quantize(graphs.deep, graphs.small_deep, ranges, example)
             with model.without_exits():
                 deep = OnnxModel(graphs.small_deep, config.threads)
-                found |= _compared("gate_full_depth", model, deep, rows.gate_clean, schema)
+                found |= _compared("gate_full_depth", model, deep, rows.gate_clean, own)
         if rows.gate_adversarial is not None:
-            found |= _compared("gate_adversarial", model, graph, rows.gate_adversarial, schema)
+            found |= _compared("gate_adversarial", model, graph, rows.gate_adversarial, own)
         points = {name: lost_points(found, name) for name in GATES if f"{name}_torch" in found}
         found |= {f"{name}_loss_points": value for name, value in points.items()}
         tried.append((method, points, found))
         if _passes(points, config):
-            return method, found
+            return method, own, found
     method, points, found = min(tried, key=lambda t: sum(t[1].values()))
     closest = ", ".join(
         f"{name.replace('_', ' ')} {value:.2f} points lost ({100 * found[f'{name}_torch']:.2f} % to "
@@ -138,6 +141,13 @@ def _best(
     )
 
 
+def _calibrated(target: TargetSpec, graph: OnnxModel, batch: Batch) -> TargetSpec:
+    """The target with what is chosen anew on the answers of the integer graph, whose logits are not the model's."""
+    if not target.calibrates:
+        return target
+    return target.calibrated(_graph(graph, batch).logits, batch.target.numpy())
+
+
 def _leaves_early(model: Routed) -> bool:
     return model.routing is not None and model.routing.threshold is not None
 
@@ -147,19 +157,19 @@ def _passes(points: dict[str, float], config: CompressConfig) -> bool:
     return clean <= config.max_loss_points and points.get("gate_adversarial", 0.0) <= config.max_adversarial_loss_points
 
 
-def _figures(model: Routed, schema: Schema, small: Path, rows: Rows, config: CompressConfig) -> dict[str, Any]:
+def _figures(model: Routed, target: TargetSpec, small: Path, rows: Rows, config: CompressConfig) -> dict[str, Any]:
     """Accuracy of both models on the test rows, clean and adversarial."""
     graph = OnnxModel(small, config.threads)
-    found = _compared("accuracy", model, graph, rows.test, schema)
+    found = _compared("accuracy", model, graph, rows.test, target)
     found["loss_points"] = lost_points(found, "accuracy")
     if rows.test_adversarial is not None:
-        found |= _compared("adversarial", model, graph, rows.test_adversarial, schema)
+        found |= _compared("adversarial", model, graph, rows.test_adversarial, target)
         found["adversarial_loss_points"] = lost_points(found, "adversarial")
     return found
 
 
-def _compared(name: str, model: Routed, graph: OnnxModel, batch: Batch, schema: Schema) -> dict[str, Any]:
-    return compared(name, _torch(model, batch), _graph(graph, batch), batch, schema.target, model.likelihood)
+def _compared(name: str, model: Routed, graph: OnnxModel, batch: Batch, target: TargetSpec) -> dict[str, Any]:
+    return compared(name, _torch(model, batch), _graph(graph, batch), batch, target, model.likelihood)
 
 
 def _speed(model: Routed, full: Path, small: Path, batch: Batch, threads: int) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ class ExportableModel(Exportable):
                 answers.append(logits)
                 ran.append(torch.full_like(going, number))
                 break
-            leaves = depth.leaves(self.model.likelihood.confidence(logits))
+            leaves = depth.leaves(self.model.likelihood.exit_confidence(logits))
             out, stay = leaves.nonzero().squeeze(1), (~leaves).nonzero().squeeze(1)
             done.append(going.index_select(0, out))
             answers.append(logits.index_select(0, out))

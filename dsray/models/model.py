@@ -104,7 +104,7 @@ class RoutedModel(RoutedParts):
             leaves = (
                 torch.ones_like(going, dtype=torch.bool)
                 if last
-                else self.depth.leaves(self.likelihood.confidence(logits))
+                else self.depth.leaves(self.likelihood.exit_confidence(logits))
             )
             done.append(going[leaves])
             answers.append(logits[leaves])

@@ -13,6 +13,7 @@ from dsray.base.routed import Routed
 from dsray.data import Facts, Prepared
 from dsray.data.movable import movable
 from dsray.engine import AdversarialConfig
+from dsray.engine.calibrate import check_calibration
 from dsray.engine.policies import PolicyConfig
 from dsray.engine.terms import TermConfig
 from dsray.experiment import Experiment
@@ -26,6 +27,7 @@ from dsray.runner.rehearsal import rehearse
 def check_experiment(experiment: Experiment, data: Prepared) -> None:
     """A RequestError that names the field where the experiment does not fit its data or its own model."""
     experiment.stages(data)
+    check_calibration(data)
     rehearse(experiment, data)
     check_operations(experiment)
     check_builds(experiment, data)

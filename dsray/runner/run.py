@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dsray.base.routed import Routed
 from dsray.base.sealed import made_from
 from dsray.data import Prepared
 from dsray.data.counts import lines
+from dsray.data.schema import Schema
 from dsray.experiment import Experiment
 from dsray.models import load_model
 from dsray.record import Record
@@ -94,7 +96,7 @@ class _Run:
             self.place.check_device(self.experiment.parallel)
             self.record.set_step("train", "running")  # also when it was done: a checkpoint gives the model back
         self._step("train", lambda: self._train(data))
-        model, twin = models_of(self.record, self.experiment, data)
+        model, twin, data = models_of(self.record, self.experiment, data)
         self._step("evaluate", lambda: evaluate_step(self.record, self.experiment, data, model, twin))
         if self.experiment.adversarial:
             self._step("attack", lambda: self._attack(data, model, twin))
@@ -155,22 +157,23 @@ class _Run:
         self.record.write_json("answer.json", {"request": request, "answer": answer})
 
 
-def models_of(record: Record, experiment: Experiment, data: Prepared) -> tuple[Routed, Routed | None]:
-    """The trained model of a record and its undefended twin, if it has one, as the record's experiment builds them.
+def models_of(record: Record, experiment: Experiment, data: Prepared) -> tuple[Routed, Routed | None, Prepared]:
+    """The trained model of a record, its undefended twin, if it has one, and the rows as the model was calibrated on them.
 
     data: the rows of the record, which both must read as they were trained to.
     """
 
-    def model(folder: Path) -> Routed:
+    def model(folder: Path) -> tuple[Routed, Schema]:
         found, _, schema = load_model(folder, expected=experiment.model, trust=experiment.data.packages)
         if schema.uncalibrated() != data.schema:
             raise RequestError(
                 f"model: {folder} was trained on rows of another schema than {record.path / SCHEMA} says; restore both"
             )
-        return found
+        return found, schema
 
     twin = record.path / "model-undefended"
-    return model(record.path / "model"), model(twin) if twin.exists() else None
+    found, schema = model(record.path / "model")
+    return found, model(twin)[0] if twin.exists() else None, replace(data, schema=schema)
 
 
 def open_record(

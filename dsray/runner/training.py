@@ -11,6 +11,7 @@ from dsray.base import RequestError
 from dsray.base.noise import key_of
 from dsray.base.routed import Routed
 from dsray.engine import Cadence, TrainConfig, TrainState, Worker, fit
+from dsray.engine.calibrate import calibrate
 from dsray.engine.checkpoint import load_checkpoint, newest_checkpoint
 from dsray.engine.executions import DataParallel, Execution, Pipeline, SingleProcess
 from dsray.experiment import Experiment
@@ -43,9 +44,10 @@ def train(
         clip=train_config.clip,
         cadence=cadence_of(train_config, sum(stage.steps for stage in stages)),
     )
-    if files and worker.leads:
-        about = about_training(state, worker.device)
-        save_model(files.model, model, experiment.model, worker.data.schema, about)
+    if worker.leads:
+        schema = calibrate(model, worker.data, worker.device)
+        if files:
+            save_model(files.model, model, experiment.model, schema, about_training(state, worker.device))
     return model.eval()
 
 

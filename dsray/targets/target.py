@@ -164,6 +164,16 @@ class TargetSpec(Plugin):
         """What these numbers mean; it is as this spec was calibrated."""
         raise NotImplementedError
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether anything is chosen on validation rows, once for each model and again for the int8 form of one."""
+        return bool(self.chosen) or self.abstain is not None
+
+    def check_rows(self, rows: int) -> None:
+        """A RequestError that names the field where so many labelled validation rows are too few to choose by."""
+        if self.abstain is not None:
+            self.abstain.check_rows(rows)
+
     def choose(self, logits: np.ndarray, target: np.ndarray) -> dict[str, Any]:
         """Field of `chosen` -> what is chosen on validation rows: thresholds and the like. The rows are labelled."""
         return {}

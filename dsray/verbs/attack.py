@@ -32,7 +32,7 @@ def attack_run(
     experiment = changed(original, given, "judge.", "adversarial.judge.")
     judge = experiment.adversarial.judge if experiment.adversarial else JudgeConfig()
     with writing(record, command, console), at_work(record, experiment, local) as (place, data):
-        model, twin = models_of(record, original, data)
+        model, twin, data = models_of(record, original, data)
         models: dict[str, Routed] = {"": model}
         if twin is not None:
             models["_undefended"] = twin

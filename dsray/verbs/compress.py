@@ -28,7 +28,7 @@ def compress_run(
     experiment = changed(original, overrides, "compress.", "compress.")
     config = experiment.compress or CompressConfig()
     with writing(record, command, console), at_work(record, experiment, local) as (place, data):
-        model = models_of(record, original, data)[0]
+        model, _, data = models_of(record, original, data)
         own = config == original.compress
         report = compress_step(record, experiment, data, model, config, place, own=own)
         write_report(record)

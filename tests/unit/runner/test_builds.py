@@ -63,5 +63,7 @@ def test_a_sampler_that_cannot_be_built_is_refused_by_its_path(digits):
 
 def test_there_is_no_balance_without_classes(digits):
     rows = np.arange(9)
-    with pytest.raises(RequestError, match=r"^kind: balanced draws every class equally often, and this target has none"):
+    with pytest.raises(
+        RequestError, match=r"^kind: balanced draws every class equally often, and this target has none"
+    ):
         BalancedConfig().build(Facts(digits.schema, np.array([9]), 1), rows, rows * 0)
