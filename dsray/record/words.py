@@ -60,9 +60,14 @@ def number(value: Any) -> str:
 
 def spoken(name: str, value: Any) -> str:
     """A figure where it stands alone, in the unit that the table of figures gives it; empty for None."""
+    return in_unit(value, figure(name).unit)
+
+
+def in_unit(value: Any, unit: str | None) -> str:
+    """A value in a unit of the table of figures, a bare one for None; anything but a number as text, empty for None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return number(value)
-    match figure(name).unit:
+    match unit:
         case "share" | "score":
             return percent(value)
         case "ratio":

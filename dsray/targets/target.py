@@ -269,9 +269,9 @@ class TargetSpec(Plugin):
         raise NotImplementedError
 
     def detail(self, logits: np.ndarray, target: np.ndarray) -> dict[str, Any]:
-        """What a report shows of the answers to labelled rows, for `evaluation.json`: `tables`, `heat_maps`, ...
+        """What a report shows of the answers to labelled rows, for `evaluation.json`: `tables`, `heat_maps`.
 
-        See `dsray.report.sections.answers` for what is drawn.
+        `dsray.report.sections.answers` says what they hold and draws them.
         """
         return {}
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from dsray.record.record import Record
 from dsray.report.sections.accuracy import accuracy
+from dsray.report.sections.answers import answers
 from dsray.report.sections.calibration import calibration
 from dsray.report.sections.compression import compression
 from dsray.report.sections.confusion import confusion
@@ -24,6 +25,7 @@ SECTIONS: tuple[Callable[[Record], Section | None], ...] = (
     robustness,
     routing,
     compression,
+    answers,
     confusion,
     calibration,
     examples,
