@@ -145,8 +145,17 @@ def lines(files, kind):
             | {"steps": 20, "validate_every": 2, "policies": ["plateau"], "rates": {"schedule": {"kind": "constant", "value": 2.0}}}
         },
         {"train": IN_PARTS["train"]},
+        {
+            "train": TREE["train"]
+            | {
+                "validate_every": 1,
+                "sampler": "balanced",
+                "task": {"weights": "balanced", "focal": 2},
+                "policies": [{"kind": "reduce_rate", "patience": 1, "tolerance": 1, "least": 0.2}],
+            }
+        },
     ],
-    ids=["clean", "unfreezing", "tasks with replay", "best weights kept", "in parts"],
+    ids=["clean", "unfreezing", "tasks with replay", "best weights kept", "in parts", "uneven classes"],
 )
 def test_the_same_loop_trains_in_pieces(tmp_path, sections):
     """`fit` knows nothing of pieces: stages, borders, validations and checkpoints come out as in one process."""
@@ -160,7 +169,7 @@ def test_the_same_loop_trains_in_pieces(tmp_path, sections):
         ours, theirs = lines(two, kind), lines(one, kind)
         assert [line["step"] for line in ours] == [line["step"] for line in theirs]
         for a, b in zip(ours, theirs, strict=True):
-            for name in ("loss", "accuracy", "grad_norm", "skip_rate"):
+            for name in ("loss", "accuracy", "grad_norm", "skip_rate", "rate", "control/rate"):
                 assert a.get(name) == pytest.approx(b.get(name), abs=1e-4)
             assert a.get("expert_load") == b.get("expert_load")
             assert a.get("best", {}).get("step") == b.get("best", {}).get("step")

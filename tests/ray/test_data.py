@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dsray.augment import AugmentConfig
-from dsray.data import Draws, Shuffled
+from dsray.data import BalancedConfig, Draws, Facts, Shuffled
 from dsray.engine import LocalWorker
 from dsray.experiment import Experiment
 from dsray.inputs.pictures import png_base64
@@ -58,6 +58,22 @@ def test_global_batches(reference, draws, expected, workers, first):
             assert torch.equal(mine.rows, theirs.rows) and torch.equal(mine.epochs, theirs.epochs)
             assert torch.equal(mine.target, theirs.target)
             assert all(torch.equal(mine.inputs[name], theirs.inputs[name]) for name in theirs.inputs)
+
+
+def test_a_sampler_travels_to_the_data_tasks(reference, digits):
+    """Two workers together get the rows of every class equally often, in the order of one process."""
+    from dsray.runtime.worker import RayWorker
+
+    rows = digits.splits["train"]
+    target = digits.columns["target"]
+    sampler = BalancedConfig().build(Facts.of(digits, rows, STEPS), rows, target[rows])
+    draws = Draws(3, "stage", sampler, 96, rows[:0], 0)
+    workers = [RayWorker(reference, EXPERIMENT, reports=False, rank=rank, size=2) for rank in range(2)]
+    shares = [list(worker.batches(draws, 30, 50)) for worker in workers]
+    for step, (one, two) in enumerate(zip(*shares, strict=True), 30):
+        ids, _ = draws(step)
+        assert np.array_equal(one.rows, ids[::2]) and np.array_equal(two.rows, ids[1::2])
+        assert np.bincount(target[ids]).tolist() == [8] * 12
 
 
 def test_a_failing_operation_is_told_where_the_batches_are_taken(reference, draws, monkeypatch):
