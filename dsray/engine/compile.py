@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dsray.base import RequestError
 from dsray.engine.actions import ActionConfig, ConsolidateConfig, MeasureTasksConfig, RememberConfig
 from dsray.engine.config import AdversarialConfig, AdversarialStage, TrainConfig
 from dsray.engine.continual import ContinualConfig
@@ -64,6 +65,12 @@ def compile_stages(
                 )
         if continual:
             stages = _with_borders(stages, task, continual, len(phases) * len(regimes))
+    for stage in stages:
+        if train.average and train.average.every > stage.steps:
+            raise RequestError(
+                f"train.average.every: {train.average.every} is more than the {stage.steps} steps of stage {stage.name}, "
+                "which would have no average; give less"
+            )
     return stages
 
 
@@ -89,6 +96,7 @@ def _stage(name: str, train: TrainConfig, regime: AdversarialStage | None) -> St
         perturb=regime.perturb() if regime else None,
         terms=(regime.loss if regime else train.task,),
         policies=train.policies,
+        during=train.average.during() if train.average else (),
     )
 
 

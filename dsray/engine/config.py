@@ -22,6 +22,7 @@ from dsray.base import Config
 from dsray.base.schedules import AnySchedule
 from dsray.data.movable import NOTHING, ONE, Range
 from dsray.data.samplers import AnySampler, ShuffledConfig
+from dsray.engine.averaging import AveragingConfig
 from dsray.engine.executions import Precision
 from dsray.engine.length import Length
 from dsray.engine.policies import AnyPolicy
@@ -44,6 +45,9 @@ class TrainConfig(Length):
     task: TaskConfig = Field(TaskConfig(), description="the supervised loss")
     clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient; null for none")
     precision: Precision = Field("fp32", description="bf16 needs hardware that has it")
+    average: AveragingConfig | None = Field(
+        None, description="each stage ends with the average of its weights, which validations judge"
+    )
     threads: int = Field(1, ge=1, description="torch threads of each worker; part of the result, since it orders sums")
     policies: tuple[AnyPolicy, ...] = Field((), description="decisions taken at each validation")
     log_every: int = Field(20, ge=1, description="steps between lines of the history")

@@ -27,7 +27,8 @@ class Context:
 
     step: step of the stage. perturbation: the context -> its rows after the stage's attack; the batch itself where
     nothing moves. moved: positions of the rows that the perturbation may move, all unless given; passes share what they
-    have to say of the others. anchors: of earlier tasks, for EWC. given: passes that are known already.
+    have to say of the others. anchors: of earlier tasks, for EWC. average: the state's average of
+    the weights, by name. given: passes that are known already.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class Context:
         perturbation: Callable[[Context], Batch] | None = None,
         moved: Tensor | None = None,
         anchors: list[Anchor] | None = None,
+        average: Mapping[str, Tensor] | None = None,
         given: Mapping[View, Output] | None = None,
     ):
         self.model, self.batch, self.step, self.moved = model, batch, step, moved
-        self.anchors = anchors or []
+        self.anchors, self.average = anchors or [], average or {}
         self.likelihood = likelihood_of(model)
         self._perturbation = perturbation
         self._passes: dict[View, Output] = dict(given or {})
@@ -96,6 +98,7 @@ class Context:
             perturbation=self._perturbation,
             moved=moved,
             anchors=self.anchors,
+            average=self.average,
             given=given,
         )
         part._loads = self._loads

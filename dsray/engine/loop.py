@@ -77,8 +77,8 @@ class _Loop:
         facts = Facts.of(self.worker.data, rows, stage.steps)
         ready = ReadyStage(stage, state, facts, self.seed, self.worker.rank, self.worker.size)
         draws = self._draws(stage, facts, rows)
-        reason = self._steps(stage, ready, draws)
-        best = state.put_back_best()
+        reason = self._steps(stage, ready, draws, rows)
+        best = state.settle()
         ended = {"steps": state.step, "reason": reason} | ({"best": best.about()} if best else {})
         state.executed.append({"stage": stage.name, **ended})
         self._border(stage, "end", stage.on_exit, rows, **ended)
@@ -92,11 +92,12 @@ class _Loop:
         sampler = stage.sampler.build(facts, rows, data.schema.target.strata(data.columns["target"][rows]))
         return Draws(self.seed, stage.name, sampler, stage.batch, memory, replayed)
 
-    def _steps(self, stage: Stage, ready: ReadyStage, draws: Draws) -> str:
+    def _steps(self, stage: Stage, ready: ReadyStage, draws: Draws, rows: np.ndarray) -> str:
         """Train to the end of the stage; returns why it ended."""
         state, worker = self.state, self.worker
         for batch in worker.batches(draws, state.step, stage.steps):
             self._step(stage, ready, batch)
+            self._during(stage, rows)
             reason = self._validate(stage, ready)
             if reason or state.step >= stage.steps:
                 return reason or "steps done"
@@ -133,12 +134,24 @@ class _Loop:
                     line[f"rate/x{group['scale']:g}"] = group["lr"]
             self.worker.report(line)
 
+    def _during(self, stage: Stage, rows: np.ndarray) -> None:
+        """Let the actions act whose turn it is after this step."""
+        for every, action in stage.during:
+            if not _due(self.state.step, every):
+                continue
+            if action.whole:
+                self.execution.gather(self.state)
+            firing = self.state.step // every
+            said = action.act(Border(self.state, self.worker.data, rows, self.seed, stage.name, firing))
+            if said:
+                self.worker.report(self._line("action", stage) | {"action": action.kind} | said)
+
     def _validate(self, stage: Stage, ready: ReadyStage) -> str | None:
         state = self.state
         if not (_due(state.global_step, self.cadence.validate) or state.step == stage.steps):
             return None
         self.execution.gather(state)
-        line = validation_line(state.model, self.worker, self.execution)
+        line = validation_line(state.model, self.worker, self.execution, state.average)
         state.history.append({k: v for k, v in line.items() if isinstance(v, float)})
         decisions = [policy(state.history) for policy in ready.policies]
         changed = changes(state.controls, zip(stage.policies, decisions, strict=True))

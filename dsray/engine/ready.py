@@ -74,6 +74,7 @@ class ReadyStage:
             perturbation=None if epsilon is None else self._perturbation(epsilon),
             moved=None if epsilon is None else self._moved(batch, self.attacked(state)),
             anchors=state.anchors,
+            average=state.average,
         )
 
     def _moved(self, batch: Batch, attacked: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,7 +14,7 @@ from dsray.engine.actions import AnyAction
 from dsray.engine.policies import AnyPolicy
 from dsray.engine.rows import Replay, RowFilter
 from dsray.engine.terms import AnyTerm
-from dsray.engine.views import ADVERSARIAL
+from dsray.engine.views import ADVERSARIAL, AVERAGED
 from dsray.optim import AnyOptimizer, Pattern, Rates
 
 
@@ -45,6 +45,9 @@ class Stage(Config):
     perturb: Perturb | None = None
     terms: tuple[AnyTerm, ...] = Field(min_length=1)
     policies: tuple[AnyPolicy, ...] = ()
+    during: tuple[tuple[Annotated[int, Field(ge=1)], AnyAction], ...] = Field(
+        (), description="(every, action): the action acts after each `every`-th step of the stage"
+    )
     on_exit: tuple[AnyAction, ...] = ()
 
     @model_validator(mode="after")
@@ -52,4 +55,6 @@ class Stage(Config):
         for i, term in enumerate(self.terms):
             if ADVERSARIAL in term.views and self.perturb is None:
                 raise ValueError(f"terms.{i}: '{term.kind}' reads adversarial rows, and nothing attacks; give perturb")
+            if AVERAGED in term.views and not any(AVERAGED in action.gives for _, action in self.during):
+                raise ValueError(f"terms.{i}: '{term.kind}' reads the average, and nothing averages; give during")
         return self

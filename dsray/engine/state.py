@@ -40,7 +40,7 @@ class TrainState:
     current stage too. mean_radius, radius_steps: of the epsilons
     of all steps of attacked stages, in input-range units. executed: the stages as they really ran. task_accuracy: row i,
     accuracy on tasks 0..i after task i. optimizer_memory: optimiser tensors of parameters that the current optimiser
-    does not hold.
+    does not hold. average: the model's state, averaged over steps of the current stage; empty where nothing averages.
     """
 
     model: Routed
@@ -58,6 +58,7 @@ class TrainState:
     memory: ReplayMemory = field(default_factory=lambda: ReplayMemory(0))
     task_accuracy: list[list[float]] = field(default_factory=list)
     optimizer_memory: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
 
     def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and plain values for `save_checkpoint`."""
@@ -65,6 +66,7 @@ class TrainState:
         tensors |= {f"optimizer/{k}": v for k, v in self._optimizer_tensors().items()}
         if self.best:
             tensors |= {f"best/{k}": v for k, v in self.best.weights.items()}
+        tensors |= {f"average/{k}": v for k, v in self.average.items()}
         for i, anchor in enumerate(self.anchors):
             tensors |= {f"anchor{i}/value/{k}": v for k, v in anchor.values.items()}
             tensors |= {f"anchor{i}/fisher/{k}": v for k, v in anchor.fisher.items()}
@@ -101,6 +103,7 @@ class TrainState:
         self.optimizer = None
         found = {k: v.to(device) for k, v in _under(tensors, "best/").items()}
         self.best = Best(**plain["best"], weights=found) if plain["best"] else None
+        self.average = {k: v.to(device) for k, v in _under(tensors, "average/").items()}
         self.anchors = [
             Anchor(
                 {k: v.to(device) for k, v in _under(tensors, f"anchor{i}/value/").items()},
@@ -117,15 +120,19 @@ class TrainState:
         self.task_accuracy = [list(row) for row in plain["task_accuracy"]]
 
     def keep_best(self, figure: str) -> None:
-        """Keep a copy of the model as the best of the stage by `figure` of the last validation."""
-        weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        """Keep a copy of what the last validation judged, model or average, as the best of the stage by `figure`."""
+        weights = {name: tensor.detach().clone() for name, tensor in (self.average or self.model.state_dict()).items()}
         self.best = Best(self.global_step, figure, self.history[-1][figure], weights)
 
-    def put_back_best(self) -> Best | None:
-        """Give the model its best weights of the stage, if any were kept; the optimiser goes on as it is."""
-        best, self.best = self.best, None
-        if best:
-            self.model.load_state_dict(best.weights)
+    def settle(self) -> Best | None:
+        """Give the model what the stage learned: its best weights, if any were kept, else their average, if there is one.
+
+        The optimiser goes on as it is.
+        """
+        best, average = self.best, self.average
+        self.best, self.average = None, {}
+        if learned := best.weights if best else average:
+            self.model.load_state_dict(learned)
         return best
 
     def add_radius(self, epsilon: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,27 +14,32 @@ from dsray.base.modes import evaluating
 from dsray.base.protocols import Output
 from dsray.base.routed import Routed, Routing
 from dsray.data import Prepared, labelled, to_batch
+from dsray.engine.context import Context
 from dsray.engine.executions import Execution
+from dsray.engine.views import AVERAGED, CLEAN
 from dsray.engine.worker import Worker
 
 ROWS = 256
 
 
-def validation_line(model: Routed, worker: Worker, execution: Execution) -> dict[str, Any]:
+def validation_line(
+    model: Routed, worker: Worker, execution: Execution, average: Mapping[str, Tensor] | None = None
+) -> dict[str, Any]:
     """Figures and routing on the rows of the validation split that have a target, the same on every worker.
 
     accuracy: of all of them; `rows_unknown` have a target that the model does not know and count as wrong.
     accuracy_known, loss and the figures of the kind of target: of the others. Beside them what its likelihood says.
     skip_rate, expert_load, blocks_run: of all rows, of a model with routing. A worker may have no row at all.
+    average: weights that are judged in place of the model's.
     """
-    data, likelihood = worker.data, model.likelihood
+    data, likelihood, view = worker.data, model.likelihood, AVERAGED if average else CLEAN
     rows = labelled(data, data.splits["validation"])[worker.rank :: worker.size]
     routes = _Routes(model.routing) if model.routing is not None else None
     sums, tally = torch.zeros(4, dtype=torch.float64), _no_tally(worker.data, likelihood)
     with evaluating(model):
         for i in range(0, len(rows), ROWS):
             batch = to_batch(data.take(rows[i : i + ROWS]), data.schema).to(worker.device)
-            output = execution.predict(batch)
+            output = execution.predict(Context(model, batch, 0, average=average), view)
             logits, target = output.logits.float().cpu(), batch.target.cpu()
             sums += _sums(likelihood, logits, target)
             tally += likelihood.tally(logits, target)

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from dsray.engine import TrainState
+from dsray.augment import AugmentConfig
+from dsray.engine import Cadence, LocalWorker, Stage, TrainState, fit
 from dsray.engine.actions import ActionConfig, Border
 from dsray.engine.checkpoint import load_checkpoint, save_checkpoint
-from dsray.optim import SgdConfig
+from dsray.engine.executions import SingleProcess
+from dsray.engine.terms import TaskConfig
+from dsray.optim import Rates, SgdConfig
 from dsray.optim.optimizer import set_rate
 from dsray.testing.settings import check_round_trip
 from dsray.testing.subjects import batch_of, prepared, routed, same
@@ -26,7 +29,8 @@ def check_action(config: ActionConfig) -> None:
     """What it says of a border is JSON; what it does depends on the border alone and goes to disk and back.
 
     At the beginning of a training and later: it leaves the position, the data and no gradient behind, and the next
-    stage can begin. Rows have the classes a, b and c, and a shown column `place` of 0 and 1.
+    stage can begin. A stage in which it acts every second step ends the same when it was resumed between two of them.
+    Rows have the classes a, b and c, and a shown column `place` of 0 and 1.
     """
     check_round_trip(config)
     for steps in (0, 3):
@@ -36,6 +40,7 @@ def check_action(config: ActionConfig) -> None:
         assert _alike(state, again), "it leaves another state when it acts again on an equal one"
         _check_kept(state)
         _train(state, 1)
+    _check_during(config)
 
 
 def _after(config: ActionConfig, steps: int, seed: int) -> tuple[TrainState, dict[str, Any]]:
@@ -93,6 +98,32 @@ def _check_kept(state: TrainState) -> None:
         except Exception as error:  # a plug-in may leave anything in the state
             raise AssertionError(f"the state does not go to disk and back after it ({error})") from error
     assert _alike(state, back), "the state that comes back from disk after it is another one"
+
+
+def _check_during(config: ActionConfig) -> None:
+    stage = Stage(
+        name="stage",
+        steps=7,
+        batch=12,
+        optimizer=SgdConfig(),
+        rates=Rates(),
+        terms=(TaskConfig(),),
+        during=((2, config),),
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = _fitted(TrainState(routed()), stage, Path(scratch))
+        resumed = TrainState(routed(seed=1))
+        resumed.load_state_dict(*load_checkpoint(Path(scratch) / "checkpoints" / "step-000005"))
+        assert _alike(whole, _fitted(resumed, stage, None)), (
+            "a stage that is resumed between two of its times ends otherwise"
+        )
+
+
+def _fitted(state: TrainState, stage: Stage, folder: Path | None) -> TrainState:
+    """The state at the end of the stage; in the folder, it was kept at step 5."""
+    worker = LocalWorker(prepared(), AugmentConfig(), seed=0, folder=folder)
+    fit(state, [stage], worker, SingleProcess(state.model), seed=0, cadence=Cadence(0, 0, 5))
+    return state
 
 
 def _alike(one: TrainState, other: TrainState) -> bool:

@@ -11,7 +11,7 @@ from dsray.base.batch import Batch
 from dsray.base.protocols import Term
 from dsray.engine.context import Context, View
 from dsray.engine.terms import TermConfig
-from dsray.engine.views import ADVERSARIAL
+from dsray.engine.views import ADVERSARIAL, AVERAGED
 from dsray.learning import Anchor
 from dsray.models import RoutedModel
 from dsray.testing.settings import check_round_trip
@@ -58,6 +58,7 @@ class _Step:
         self.term: Term = config.build(facts())
         config.weight.build(10)
         fisher = {name: torch.ones_like(value) for name, value in self.model.named_parameters()}
+        self.average = routed(seed=2).state_dict()
         self.anchor = Anchor.of(routed(seed=1), fisher)
 
     def losses(self, batch: Batch) -> Tensor:
@@ -79,7 +80,8 @@ class _Step:
 
     def _context(self, batch: Batch) -> Context:
         attack = _inverted if ADVERSARIAL in self.config.views else None
-        return Context(self.model, batch, 3, perturbation=attack, anchors=[self.anchor])
+        average = self.average if AVERAGED in self.config.views else None
+        return Context(self.model, batch, 3, perturbation=attack, anchors=[self.anchor], average=average)
 
 
 def _inverted(context: Context) -> Batch:

@@ -57,8 +57,9 @@ def _check_shapes(output: Output, training: bool) -> None:
 
 
 def _step(model: RoutedModel, batch: Batch) -> Context:
-    """A step that inverts every second picture."""
-    return Context(model, batch, 3, perturbation=_inverted, moved=torch.arange(0, len(batch), 2))
+    """A step that inverts every second picture, of a model whose average is another one."""
+    average = routed(seed=1).state_dict()
+    return Context(model, batch, 3, perturbation=_inverted, moved=torch.arange(0, len(batch), 2), average=average)
 
 
 def _inverted(context: Context) -> Batch:

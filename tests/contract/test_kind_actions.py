@@ -54,6 +54,16 @@ def relabelling(self, border):
     return {}
 
 
+@torch.no_grad()
+def remembering(self, border):
+    """Pulls the weights back to where they were the last time, which it keeps beside the state."""
+    last = getattr(border.state, "last", None)
+    border.state.last = border.state.model.answer.clone()
+    if last is not None:
+        border.state.model.answer.lerp_(last, 0.5)
+    return {}
+
+
 def unwritable(self, border):
     border.state.history.append({"when": np.float32(1)})
     return {}
@@ -79,6 +89,7 @@ def forgetful(self, border):
         (relabelling, "wrote into the data"),
         (unwritable, "does not go to disk and back"),
         (forgetful, "comes back from disk after it is another one"),
+        (remembering, "resumed between two of its times ends otherwise"),
     ],
 )
 def test_a_broken_action_is_found_out(act, promise):

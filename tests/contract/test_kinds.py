@@ -20,10 +20,10 @@ from dsray.base import Plugin, one_of
 from dsray.base.schedules import AnySchedule, ConstantConfig, CosineConfig, LinearConfig, joined
 from dsray.data import AnySampler, AnySource, BalancedConfig, DigitsConfig, ParquetConfig, ShuffledConfig
 from dsray.engine import RowFilter
-from dsray.engine.actions import AnyAction, ConsolidateConfig, MeasureTasksConfig, RememberConfig
+from dsray.engine.actions import AnyAction, AverageConfig, ConsolidateConfig, MeasureTasksConfig, RememberConfig
 from dsray.engine.policies import AnyPolicy, PlateauConfig, ReachConfig, ReduceRateConfig
 from dsray.engine.terms import AnyTerm, EwcConfig, MadryConfig, TaskConfig, TradesConfig
-from dsray.engine.views import AdversarialView, AnyView, CleanView
+from dsray.engine.views import AdversarialView, AnyView, AveragedView, CleanView
 from dsray.inputs import AnyInput, AnySpec, ImageInput, ImageSpec, TextInput, TextSpec
 from dsray.models import AnyModel, RoutedConfig
 from dsray.models.depth import AnyDepth, EarlyExitConfig, FullConfig
@@ -143,7 +143,7 @@ KINDS = (
             EwcConfig(),
         ),
     ),
-    Kind(AnyView, check_view, (CleanView(), AdversarialView())),
+    Kind(AnyView, check_view, (CleanView(), AdversarialView(), AveragedView())),
     Kind(
         AnyPolicy,
         check_policy,
@@ -161,6 +161,8 @@ KINDS = (
         AnyAction,
         check_action,
         (
+            AverageConfig(),
+            AverageConfig(decay=0.5),
             ConsolidateConfig(rows=4),
             ConsolidateConfig(rows=8, fisher="empirical"),
             MeasureTasksConfig(tasks=(RowFilter(classes=("a",)), RowFilter(column="place", values=("1",)))),

@@ -144,7 +144,7 @@ def lines(files, kind):
             "train": TREE["train"]
             | {"steps": 20, "validate_every": 2, "policies": ["plateau"], "rates": {"schedule": {"kind": "constant", "value": 2.0}}}
         },
-        {"train": IN_PARTS["train"]},
+        {"train": IN_PARTS["train"] | {"average": {"decay": 0.5, "every": 2}}},
         {
             "train": TREE["train"]
             | {
@@ -155,7 +155,7 @@ def lines(files, kind):
             }
         },
     ],
-    ids=["clean", "unfreezing", "tasks with replay", "best weights kept", "in parts", "uneven classes"],
+    ids=["clean", "unfreezing", "tasks with replay", "best weights kept", "in parts, averaged", "uneven classes"],
 )
 def test_the_same_loop_trains_in_pieces(tmp_path, sections):
     """`fit` knows nothing of pieces: stages, borders, validations and checkpoints come out as in one process."""

@@ -9,9 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from dsray.base.batch import Batch
 from dsray.base.protocols import Output
-from dsray.engine.context import Context
+from dsray.engine.context import Context, View
 from dsray.engine.executions import local
 from dsray.engine.executions.execution import Precision, WeightedTerm
 from dsray.engine.stage import Stage
@@ -61,8 +60,8 @@ class DataParallel:
     def gather(self, state: TrainState) -> None:
         pass
 
-    def predict(self, batch: Batch) -> Output:
-        return local.predict(self.model, batch, self.precision, self.device)
+    def predict(self, context: Context, view: View) -> Output:
+        return local.predict(context, view, self.precision, self.device)
 
 
 def summed(values: Tensor, device: torch.device, group: dist.ProcessGroup | None) -> Tensor:

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from dsray.base import RequestError
-from dsray.base.batch import Batch
 from dsray.base.protocols import Output, Term
 from dsray.base.schedules import Schedule
-from dsray.engine.context import Context
+from dsray.engine.context import Context, View
 
 if TYPE_CHECKING:
     from dsray.engine.stage import Stage
@@ -60,11 +59,11 @@ class Execution(Protocol):
         ...
 
     def gather(self, state: TrainState) -> None:
-        """Bring what other processes hold of the model and its optimiser into `state`, before anything reads it."""
+        """Bring what other processes hold of model, optimiser and average into `state`, before anything reads it."""
         ...
 
-    def predict(self, batch: Batch) -> Output:
-        """The model's answers in evaluation mode."""
+    def predict(self, context: Context, view: View) -> Output:
+        """A view of these rows by the whole model, without gradients."""
         ...
 
 

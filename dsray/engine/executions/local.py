@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from dsray.base.batch import Batch
 from dsray.base.protocols import Output
-from dsray.engine.context import Context
+from dsray.engine.context import Context, View
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
 
 
@@ -54,7 +53,7 @@ def optimizer_step(optimizer: torch.optim.Optimizer) -> None:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, batch: Batch, precision: Precision, device: torch.device) -> Output:
-    """The answers of the whole model, in the mode that it is in."""
+def predict(context: Context, view: View, precision: Precision, device: torch.device) -> Output:
+    """A view of the rows by the whole model, in the mode that it is in."""
     with autocast(precision, device):
-        return model(batch.inputs, batch.present)
+        return context[view]

@@ -11,10 +11,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from dsray.base import RequestError
-from dsray.base.batch import Batch
 from dsray.base.protocols import Output
 from dsray.base.routed import Routed
-from dsray.engine.context import Context
+from dsray.engine.context import Context, View
 from dsray.engine.executions import local
 from dsray.engine.executions.data_parallel import sum_gradients, summed
 from dsray.engine.executions.execution import Precision, WeightedTerm, autocast, loss_of
@@ -129,8 +128,9 @@ class Pipeline:
 
     @torch.no_grad()
     def gather(self, state: TrainState) -> None:
-        for name, tensor in self.model.state_dict().items():
-            dist.broadcast(tensor, group=self.along, group_src=self.owner[name])
+        for tensors in (self.model.state_dict(), state.average):
+            for name, tensor in tensors.items():
+                dist.broadcast(tensor, group=self.along, group_src=self.owner[name])
         if state.optimizer is None:
             return
         # As objects, since a process knows neither which tensors an optimiser keeps for the parameters of other pieces nor
@@ -143,8 +143,8 @@ class Pipeline:
             if i != self.index:
                 load_named_state(state.optimizer, theirs)
 
-    def predict(self, batch: Batch) -> Output:
-        return local.predict(self.model, batch, self.precision, self.device)
+    def predict(self, context: Context, view: View) -> Output:
+        return local.predict(context, view, self.precision, self.device)
 
     def _scheduled(self, context: Context) -> Any:
         """The schedule for these shapes and trainable parameters; torch learns both once, at the first batch."""

@@ -90,8 +90,9 @@ def test_sections_multiply(digits):
 
 def test_every_kind_of_action_is_reached_by_an_experiment(digits):
     (annotation,) = (m for m in get_args(AnyAction) if isinstance(m, one_of))
-    stages = experiment(continual=CONTINUAL).stages(digits)
-    assert {action.kind for stage in stages for action in stage.on_exit} == set(annotation.members)
+    stages = experiment(continual=CONTINUAL, train=BASE["train"] | {"average": {}}).stages(digits)
+    actions = [action for stage in stages for action in (*stage.on_exit, *(action for _, action in stage.during))]
+    assert {action.kind for action in actions} == set(annotation.members)
 
 
 def test_frozen_parts_stay(digits):

@@ -208,10 +208,10 @@ def test_the_optimiser_goes_on_as_it_is(digits):
     state.model.classify(batch).sum().backward()
     state.optimizer.step()
     moments = [state.optimizer.state[p]["exp_avg"].clone() for p in state.optimizer.state]
-    assert state.put_back_best().value == 0.5 and state.best is None
+    assert state.settle().value == 0.5 and state.best is None
     assert all(torch.equal(kept[name], value) for name, value in state.model.state_dict().items())
     assert all(torch.equal(m, s["exp_avg"]) for m, s in zip(moments, state.optimizer.state.values(), strict=True))
-    assert state.put_back_best() is None
+    assert state.settle() is None
 
 
 @pytest.mark.parametrize(
