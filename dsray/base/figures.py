@@ -6,6 +6,7 @@ A new figure is a line here. What shows figures, and what decides by them, asks 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -105,25 +106,31 @@ _TABLE = (
 _NAMED = {figure.name: figure for figure in _TABLE}
 _FAMILIES = [figure for figure in _TABLE if figure.name.endswith("*")]
 
-WATCHED = tuple(figure.name for figure in _TABLE if figure.watched)
-"""What a policy may decide by; see `dsray.engine.validate.validation_line` for what each means."""
+COMMON = ("accuracy", "accuracy_known", "loss", "skip_rate")
+"""What stands in every line of a validation, whatever the target; see `dsray.engine.validate.validation_line`."""
 
 
-def listed(name: str) -> Figure | None:
-    """The line of the table for a key: its own, its family's, or that of the name before its first `/`."""
+def listed(name: str, own: Sequence[Figure] = ()) -> Figure | None:
+    """The line for a key: its own, its family's, or that of the name before its first `/`.
+
+    own: lines of a kind of target that the table does not hold; each stands for `test_` and its name too.
+    """
     if name in _NAMED:
         return _NAMED[name]
     for family in _FAMILIES:
         _, found, rest = name.partition(family.name[:-1])
         if found and rest and name.startswith(found):
             return replace(family, name=name, label=family.label.format(rest))
+    for line in own:
+        if name in (line.name, f"test_{line.name}"):
+            return replace(line, name=name)
     base, slash, _ = name.partition("/")
-    return listed(base) if slash else None
+    return listed(base, own) if slash else None
 
 
-def figure(name: str) -> Figure:
+def figure(name: str, own: Sequence[Figure] = ()) -> Figure:
     """The line of the table for a key; a plain number under its own name where the table has none.
 
     Records of other versions hold keys that this one does not know; they are shown, and nothing is decided by them.
     """
-    return listed(name) or Figure(name, name.replace("_", " "), "number")
+    return listed(name, own) or Figure(name, name.replace("_", " "), "number")

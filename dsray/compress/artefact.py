@@ -52,7 +52,7 @@ class Artefact:
     def load(cls, folder: Path, trust: Trust = False) -> Artefact:
         """Read and verify; anything that is not byte for byte what was written is a RequestError.
 
-        trust: whose kinds of input its schema may name, of those that are not dsray's. Nothing else in it is code.
+        trust: whose kinds of input and target its schema may name, of those that are not dsray's. Nothing else in it is code.
         """
         path = folder / "manifest.json"
         put_back(folder)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from dsray.base.figures import figure
 from dsray.data.prepared import Prepared
 from dsray.data.schema import Schema
 
@@ -37,3 +39,7 @@ class Facts:
     def figure(self) -> str:
         """The figure of a validation that the target calls its own."""
         return self.schema.target.own_figure(self.counts)
+
+    def gain(self, name: str) -> Callable[[float], float]:
+        """What turns values of a figure of the validations so that more is better."""
+        return figure(name, self.schema.target.own_figures).gain

@@ -88,8 +88,8 @@ class Prepared:
     def load(cls, folder: Path, trust: Trust = frozenset()) -> Prepared:
         """What `save` wrote, mapped into memory and read-only; a damaged folder is a RunFailure.
 
-        What is small is compared with its checksums now, the rest when it is first read. trust: whose kinds of input the
-        schema may name.
+        What is small is compared with its checksums now, the rest when it is first read. trust: whose kinds of input and
+        target the schema may name.
         """
         put_back(folder)
         try:

@@ -25,6 +25,7 @@ from dsray.engine import (
     undefended,
 )
 from dsray.engine.controls import check_controls
+from dsray.engine.policies.watched import check_watched
 from dsray.experiment.overrides import apply_overrides, merge, parse_override
 from dsray.inputs import SPECS, InputSpec
 from dsray.models import AnyModel
@@ -61,6 +62,7 @@ class Experiment(Config):
                     f"adversarial.stages.{i}.share: {stage.share:g} of {self.train.batch} rows is none; give more"
                 )
         self.augment.choose({name: part.gives() for name, part in self.data.inputs.items()})
+        check_watched(self.train.policies, self.data.target.gives().watched())
         check_controls(self.train.policies, bool(self.adversarial and self.adversarial.stages))
         if self.adversarial:
             self.adversarial.check_threats(ranges(self.data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dsray.base.figures import figure
+from dsray.base.figures import Figure, figure
 
 _HIDDEN = "test_accuracy_without_"
 
@@ -58,9 +58,9 @@ def number(value: Any) -> str:
     return f"{int(value):,}" if whole else f"{value:.4g}"
 
 
-def spoken(name: str, value: Any) -> str:
-    """A figure where it stands alone, in the unit that the table of figures gives it; empty for None."""
-    return in_unit(value, figure(name).unit)
+def spoken(name: str, value: Any, own: Sequence[Figure] = ()) -> str:
+    """A figure where it stands alone, in the unit that the table of figures, or `own`, gives it; empty for None."""
+    return in_unit(value, figure(name, own).unit)
 
 
 def in_unit(value: Any, unit: str | None) -> str:
@@ -87,9 +87,9 @@ def headed(name: str) -> str:
     return f"{label[:1].upper()}{label[1:]}" if label.split()[0].isalpha() else label
 
 
-def short_label(name: str) -> str:
+def short_label(name: str, own: Sequence[Figure] = ()) -> str:
     """The label of a figure beside an accuracy: `balanced` for the balanced accuracy, `macro F1`."""
-    return figure(name).label.removesuffix(" accuracy")
+    return figure(name, own).label.removesuffix(" accuracy")
 
 
 def count(value: int, noun: str) -> str:

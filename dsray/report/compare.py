@@ -10,8 +10,9 @@ from rich.table import Table
 from dsray.base import RequestError
 from dsray.base.aside import replacing_file
 from dsray.base.sealed import made_from
+from dsray.record.figures import called
 from dsray.record.record import Record
-from dsray.record.words import count, plain_name
+from dsray.record.words import count
 from dsray.report.comparison import Comparison, group_runs, left_out, metric_cells, timing_cells, written
 from dsray.report.page import page
 from dsray.report.sections.compared import SECTIONS, heading
@@ -43,8 +44,9 @@ def comparison_table(comparison: Comparison) -> Table:
     table.add_column("")
     for group in comparison.groups:
         table.add_column(group.label, justify="right", overflow="fold")
+    own = comparison.own
     for name, row in [*comparison.metrics.items(), *comparison.timings.items()]:
-        table.add_row(plain_name(name), *(written(name, cell, "+-") for cell in row))
+        table.add_row(called(name, own), *(written(name, cell, "+-", own) for cell in row))
     return table
 
 

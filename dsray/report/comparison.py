@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dsray.base.figures import figure
+from dsray.base.figures import Figure, figure
 from dsray.record.cautions import of_known_alone
+from dsray.record.figures import figures_of
 from dsray.record.judgements import differing, in_words, judgements, kept
 from dsray.record.record import Record
 from dsray.record.words import count, number, percent, seconds
@@ -58,6 +59,11 @@ class Comparison:
     differences: Mapping[str, tuple[Any, ...]]
     left_out: tuple[tuple[Record, Record], ...] = ()
 
+    @cached_property
+    def own(self) -> tuple[Figure, ...]:
+        """The figures of the kinds of target of all runs."""
+        return tuple(line for group in self.groups for record in group.records for line in figures_of(record))
+
     @property
     def notes(self) -> tuple[str, ...]:
         """A sentence for each run that was given and is in no column, is not finished, or has accuracies of other rows."""
@@ -98,11 +104,11 @@ def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float
     return mean - half, mean + half
 
 
-def written(name: str, cell: Cell | None, sign: str = "±") -> str:
-    """A figure with half its interval where it has one: `97.4 % ± 0.6`; empty for None."""
+def written(name: str, cell: Cell | None, sign: str = "±", own: Sequence[Figure] = ()) -> str:
+    """A figure with half its interval where it has one: `97.4 % ± 0.6`; empty for None. own: as `figure` takes them."""
     if cell is None:
         return ""
-    unit = figure(name).unit
+    unit = figure(name, own).unit
     share = unit == "share"
     shown = percent(cell.mean) if share else seconds(cell.mean) if unit == "seconds" else number(cell.mean)
     half = 0.0 if cell.high is None else cell.high - cell.mean

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from dsray.base.templates import Html
 from dsray.record.cautions import own_figure
+from dsray.record.figures import figures_of
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import in_words, own_judgement
 from dsray.record.record import Record
@@ -60,7 +61,8 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
     accuracy, plain = get("test_accuracy"), get("test_accuracy_undefended")
     if accuracy is not None:
         own = own_figure(record)
-        beside = f"{spoken(own, get(own))} {short_label(own)}" if own else ""
+        lines = figures_of(record)
+        beside = f"{spoken(own, get(own), lines)} {short_label(own, lines)}" if own else ""
         twin = "" if plain is None else f"{percent(plain)} undefended"
         yield (
             "test_accuracy",

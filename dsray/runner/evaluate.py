@@ -66,11 +66,11 @@ def _training_figures(record: Record) -> dict[str, float]:
 def _detail(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]:
     """What the report shows of `found`: groups, routing and what the target tells of all its rows, the rest of those of
     known target."""
-    known = found.known()
+    known, target = found.known(), data.schema.target
     return {
         "split": "test",
-        "own_figure": data.schema.target.own_figure(data.schema.target.counts(found.target.numpy())),
-        **data.schema.target.detail(found.logits.numpy(), found.target.numpy()),
+        "own_figure": target.own_figure(target.counts(found.target.numpy())),
+        **target.detail(found.logits.numpy(), found.target.numpy()),
         "reliability": _reliability(known),
         "routing": _routing(data, model, found),
         "groups": _groups(data, found),

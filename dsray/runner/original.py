@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from dsray.base import RequestError
+from dsray.base.figures import figure
 from dsray.base.kinds import guarded
 from dsray.data import DataConfig, Prepared, contents_of, fits, known
 from dsray.data.schema import Schema
@@ -16,6 +18,7 @@ from dsray.inputs import InputSpec
 from dsray.inputs.short import is_short
 from dsray.record import Record
 from dsray.runner.place import Place
+from dsray.targets import TargetSpec
 
 SCHEMA = "schema.json"
 
@@ -111,6 +114,7 @@ def _note(record: Record, config: DataConfig, data: Prepared) -> None:
         "counts": data.counts,
         "notes": list(data.notes),
         "inputs": {name: _called(name, spec) for name, spec in data.schema.inputs.items()},
+        "figures": _figures(data.schema.target),
         **_about(record, config),
     }
     record.write_json("manifest.json", {**record.manifest, "data": about})
@@ -120,6 +124,11 @@ def _about(record: Record, config: DataConfig) -> dict[str, Any]:
     """The hash of each part of the source, and from where relative paths are meant: as a path from the record."""
     directory = os.path.relpath(Path.cwd(), record.path.resolve())
     return {"source": config.source.kind, "contents": contents_of(config), "directory": directory}
+
+
+def _figures(target: TargetSpec) -> list[dict[str, Any]]:
+    """The lines of the table for the figures of the kind of target, for who reads the record without its code."""
+    return [asdict(figure(name, target.own_figures)) for name in target.figures]
 
 
 def _called(name: str, spec: InputSpec) -> str:

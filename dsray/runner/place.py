@@ -66,7 +66,7 @@ class Place(Protocol):
     ) -> tuple[dict[str, Any], float | None]:
         """The artefact of a run answers one request; and the seconds until it did where a server had to start for it.
 
-        trust: whose kinds of input its schema may name.
+        trust: whose kinds of input and target its schema may name.
         """
         ...
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from dsray.record import Record
+from dsray.record.figures import figures_of
 from dsray.record.sinks.tensorboard import TensorBoardWriter
 from dsray.runner.stopwatch import Stopwatch
 from dsray.terminal.progress import Progress
@@ -20,6 +21,7 @@ class RunWatch:
 
     def __init__(self, record: Record, progress: Progress, stopwatch: Stopwatch):
         self.record, self.progress, self.stopwatch = record, progress, stopwatch
+        self._own = figures_of(record)
         self._boards: dict[str, TensorBoardWriter] = {}
         self._open = ExitStack()
         self._fresh = False
@@ -49,7 +51,7 @@ class RunWatch:
                 self.record.update_timings({"seconds_to_first_step": time.monotonic() - self.stopwatch.started})
         if line["kind"] == "checkpoint":
             self.stopwatch.keep()
-        self.progress.line(line, training)
+        self.progress.line(line, training, self._own)
         self._boards[training].add(line)
 
     def end(self, training: str) -> None:

@@ -68,7 +68,7 @@ class _Replica:
 def build(args: dict[str, str]) -> serve.Application:
     """For `serve run dsray.runtime.serve:build run=runs/quickstart`.
 
-    `trust=true` allows the artefact to name kinds of input that are not dsray's. Other keys are those of
+    `trust=true` allows the artefact to name kinds of input and target that are not dsray's. Other keys are those of
     the `serve` section; address and port belong to the Serve instance, not to an application.
     """
     if "run" not in args:

@@ -95,6 +95,13 @@ class ClassesSpec(TargetSpec):
     names: tuple[str, ...] = ()
     normal: str | None = None
 
+    figures: ClassVar[tuple[str, ...]] = (
+        "balanced_accuracy",
+        "macro_f1",
+        "average_precision",
+        "recall_at_1pct",
+        "classes_answered",
+    )
     answer: ClassVar[type[BaseModel]] = ClassAnswer
 
     @property

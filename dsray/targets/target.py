@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import BaseModel, Field, field_validator
 
 from dsray.base import Plugin
-from dsray.base.figures import Figure
+from dsray.base.figures import COMMON, Figure, figure
 from dsray.inputs.tensor import TensorSpec
 from dsray.targets.abstain import Abstain, WorkingPoint, with_refusals
 
@@ -100,10 +100,17 @@ class TargetSpec(Plugin):
 
     chosen: ClassVar[tuple[str, ...]] = ()
     """The kind's own fields that `choose` gives."""
+    figures: ClassVar[tuple[str, ...]] = ()
+    """Names of what `figures` and `ranked` of the likelihood give, in the order in which they are shown."""
     own_figures: ClassVar[tuple[Figure, ...]] = ()
-    """The kind's own figures that `dsray.base.figures` does not list."""
+    """Those of them that `dsray.base.figures` does not list: label, unit, which way is better, whether watched."""
     answer: ClassVar[type[BaseModel]]
     """The fields of an answer over HTTP, each with a description."""
+
+    @classmethod
+    def watched(cls) -> tuple[str, ...]:
+        """The figures of a line of validation that policies may decide by."""
+        return tuple(name for name in (*COMMON, *cls.figures) if figure(name, cls.own_figures).watched)
 
     # rows of data
 
@@ -207,7 +214,7 @@ class TargetSpec(Plugin):
         return np.bincount(self.strata(target[self.known(target)]), minlength=1)
 
     def own_figure(self, counts: np.ndarray) -> str:
-        """The figure of validations that the kind calls its own, by which training is stopped. counts: of the rows."""
+        """The watched figure that the kind calls its own, by which training is stopped. counts: of the rows."""
         return "accuracy"
 
     # what people read

@@ -14,9 +14,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dsray.base.figures import figure
+from dsray.base.figures import figure, listed
 from dsray.data.movable import MANY
 from dsray.record.cautions import cautions, one_answer, own_figure, rows_of_test
+from dsray.record.figures import figures_of
 from dsray.record.int8 import int8_figures, lines
 from dsray.record.judgements import in_words, own_judgement
 from dsray.record.record import Record
@@ -53,7 +54,8 @@ def step_note(record: Record, step: str) -> str:
         return ""
     note = f"{figure(name).label} {spoken(name, metrics[name])}"
     if step == "evaluate" and (own := own_figure(record)):
-        note += f", {short_label(own)} {spoken(own, metrics[own])}"
+        lines = figures_of(record)
+        note += f", {short_label(own, lines)} {spoken(own, metrics[own], lines)}"
     if step == "evaluate" and (said := one_answer(record)):
         note += f", {said}"
     return note
@@ -63,7 +65,7 @@ def next_commands(record: Record) -> list[str]:
     """What to type next, each line ready to paste."""
     program, run = _program("dsray"), shlex.quote(_shown(record.path))
     compressed = (record.path / "compressed" / "report.json").exists()
-    trust = " --trust" if _has_foreign_inputs(record) else ""
+    trust = " --trust" if _names_code(record) else ""
     commands = [f"{program} serve {run}{trust}", f"{program} predict {run} FILE{trust}"] if compressed else []
     sweep = _sweep(record.manifest.get("command") or [])
     if sweep is not None:
@@ -75,10 +77,11 @@ def next_commands(record: Record) -> list[str]:
     return commands
 
 
-def _has_foreign_inputs(record: Record) -> bool:
-    """Whether its artefact names kinds of input that are not dsray's, which its verbs must be told to trust."""
-    inputs = (record.read_json("schema.json") or {}).get("inputs") or {}
-    return any(":" in str(spec.get("kind")) for spec in inputs.values())
+def _names_code(record: Record) -> bool:
+    """Whether its artefact names kinds of input or target that are not dsray's, which its verbs must be told to trust."""
+    schema = record.read_json("schema.json") or {}
+    specs = [*(schema.get("inputs") or {}).values(), schema.get("target") or {}]
+    return any(":" in str(spec.get("kind")) for spec in specs)
 
 
 def _title(record: Record) -> Text:
@@ -111,8 +114,9 @@ def _accuracies(record: Record) -> Table:
     ]
     if metrics.get("test_rows_unknown"):
         rows.append(("of them of known class", [metrics.get("test_accuracy_known"), None, None]))
+    lines = figures_of(record)
     if own := own_figure(record):
-        rows.append((OWN.get(own, figure(own).label), [metrics[own], None, None]))
+        rows.append((OWN.get(own, figure(own, lines).label), [metrics[own], None, None]))
     for name in sorted(metrics, reverse=True):
         label = hidden(name, manifest)
         if label:
@@ -125,8 +129,8 @@ def _accuracies(record: Record) -> Table:
     table = _table("Accuracy", *(headings[i] for i in used))
     for label, values in rows:
         if any(v is not None for v in values):
-            shown = own if own and label == OWN.get(own, figure(own).label) else "test_accuracy"
-            table.add_row(label, *(spoken(shown, values[i]) for i in used))
+            shown = own if own and label == OWN.get(own, figure(own, lines).label) else "test_accuracy"
+            table.add_row(label, *(spoken(shown, values[i], lines) for i in used))
     return table
 
 
@@ -146,6 +150,10 @@ def _engines(record: Record) -> Table | None:
 def _facts(record: Record) -> Iterable[tuple[str, str]]:
     metrics, timings = {**record.metrics, **int8_figures(record)}, record.timings
     yield from cautions(record)
+    for line in figures_of(record):
+        name = f"test_{line.name}"
+        if listed(name) is None and name != own_figure(record) and name in metrics:
+            yield line.label, spoken(name, metrics[name], [line])
     if "skip_rate" in metrics:
         cost = metrics.get("skip_loss_points")
         effect = "" if cost is None else f", accuracy {points(-cost)} against skipping nothing"

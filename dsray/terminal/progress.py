@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from dsray.base.figures import Figure
 from dsray.record.endings import ending
 from dsray.record.words import percent, seconds, short_label, spoken
 from dsray.terminal.pace import Pace
@@ -32,6 +33,7 @@ class Progress:
         self._shown_at = 0.0
         self._name: str | None = None
         self._total: int | None = None
+        self._own: Sequence[Figure] = ()
         self._validation: Mapping[str, Any] = {}
         self._last: Mapping[str, Any] = {}
         self._reset(None, None)
@@ -71,12 +73,16 @@ class Progress:
             if training in self._trainings:
                 self._trainings.remove(training)
 
-    def line(self, line: Mapping[str, Any], training: str = "") -> None:
-        """Take in one line of the history of a training; "" is the model's own, another name stands in the line."""
+    def line(self, line: Mapping[str, Any], training: str = "", own: Sequence[Figure] = ()) -> None:
+        """Take in one line of the history of a training; "" is the model's own, another name stands in the line.
+
+        own: the figures of the target.
+        """
         with self._lock:
+            self._own = own
             if line.get("kind") == "damaged":
                 self._console.print(str(line.get("said")), highlight=False, markup=False, soft_wrap=True)
-            if words := ending(line):
+            if words := ending(line, own):
                 self.say(f"{training}: {words}" if training else words)
             if self._trainings and training != self._trainings[0]:
                 return
@@ -148,7 +154,7 @@ class Progress:
             figures.append(f"validation {percent(self._validation['accuracy'])}")
         own = self._validation.get("own_figure")
         if own not in (None, "accuracy") and own in self._validation:
-            figures.append(f"{short_label(own)} {spoken(own, self._validation[own])}")
+            figures.append(f"{short_label(own, self._own)} {spoken(own, self._validation[own], self._own)}")
         if self._last.get("epsilon"):
             figures.append(f"epsilon {self._last['epsilon']:.3f}")
         rate = self._pace.rows_per_second

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 
-from dsray.base.figures import WATCHED
 from dsray.data import Facts
 from dsray.engine.controls import CONTROLS
 from dsray.engine.policies import CONTINUE, Decision, PolicyConfig
@@ -29,7 +28,8 @@ def check_policy(config: PolicyConfig) -> None:
 
 
 def _check(config: PolicyConfig, facts_of_stage: Facts) -> None:
-    policy, histories = config.build(facts_of_stage), _histories()
+    policy = config.build(facts_of_stage)
+    histories = _histories(facts_of_stage.schema.target.watched())
     decisions = []
     for history in histories:
         given = copy.deepcopy(history)
@@ -59,10 +59,10 @@ def _checked(decision: Decision, config: PolicyConfig, history: History) -> Deci
     return decision
 
 
-def _histories() -> list[History]:
+def _histories(watched: tuple[str, ...]) -> list[History]:
     """Every beginning of validations that rise, fall, stay, wander, or are not numbers in the end."""
     rng = np.random.default_rng(0)
     steps = np.arange(30)
     courses = [steps / 30, 1 - steps / 30, np.full(30, 0.5), rng.random(30), np.where(steps < 10, steps / 30, math.nan)]
-    whole = [[dict.fromkeys(WATCHED, float(value)) for value in course] for course in courses]
+    whole = [[dict.fromkeys(watched, float(value)) for value in course] for course in courses]
     return [history[:length] for history in whole for length in range(len(history) + 1)]

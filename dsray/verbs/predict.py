@@ -30,7 +30,7 @@ PRINTED = 20
 def predict_file(run: Path, file: Path, out: Path | None, console: Console, *, trust: bool = False) -> pa.Table:
     """Predictions for each row of `file`: written to `out` (CSV, Parquet or JSON lines, by suffix), or the first ones printed.
 
-    trust: allow kinds of input that are not dsray's, which the artefact names.
+    trust: allow kinds of input and target that are not dsray's, which the artefact names.
     """
     if out is not None:
         check_out(out)

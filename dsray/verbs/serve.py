@@ -14,7 +14,7 @@ from dsray.serving.config import ServeConfig
 def serve_run(run: Path, *, host: str | None, port: int | None, trust: bool, console: Console) -> None:
     """Serve the artefact of a run until Ctrl-C.
 
-    trust: allow kinds of input that are not dsray's, which the artefact names; nothing else in it is code.
+    trust: allow kinds of input and target that are not dsray's, which the artefact names; nothing else in it is code.
     The address is the caller's: a record, which may have come from elsewhere, opens none beyond this machine.
     """
     record = Record.open(run)

@@ -6,11 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from dsray.base.figures import figure
 from dsray.base.protocols import Policy
 from dsray.data.facts import Facts
 from dsray.engine.policies.policy import Decision, PolicyConfig
-from dsray.engine.policies.watched import METRIC, Watched
+from dsray.engine.policies.watched import METRIC
 
 
 class PlateauConfig(PolicyConfig):
@@ -20,7 +19,7 @@ class PlateauConfig(PolicyConfig):
     """
 
     kind: Literal["plateau"] = "plateau"
-    metric: Watched | None = Field(None, description=METRIC)
+    metric: str | None = Field(None, description=METRIC)
     patience: int = Field(5, ge=1, description="validations without improvement")
     tolerance: float = Field(0.0, ge=0, description="change that counts as improvement, in units of the metric")
     keep: Literal["best", "last"] = Field(
@@ -39,9 +38,10 @@ class PlateauConfig(PolicyConfig):
 
     def build(self, facts: Facts) -> Policy:
         metric = self.metric or facts.figure
+        gain = facts.gain(metric)
 
         def policy(history: list[dict[str, float]]) -> Decision:
-            values = [figure(metric).gain(line[metric]) for line in history]
+            values = [gain(line[metric]) for line in history]
             best = metric if values and self.keeps_best and all(values[-1] > value for value in values[:-1]) else None
             if len(values) <= self.patience:
                 return Decision(best_by=best)

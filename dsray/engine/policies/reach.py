@@ -6,18 +6,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from dsray.base.figures import figure
 from dsray.base.protocols import Policy
 from dsray.data.facts import Facts
 from dsray.engine.policies.policy import CONTINUE, Decision, PolicyConfig
-from dsray.engine.policies.watched import METRIC, Watched
+from dsray.engine.policies.watched import METRIC
 
 
 class ReachConfig(PolicyConfig):
     """Stop when `metric` is as good as `value` at a validation: at least it for accuracy, at most it for loss."""
 
     kind: Literal["reach"] = "reach"
-    metric: Watched | None = Field("accuracy", description=METRIC)
+    metric: str | None = Field("accuracy", description=METRIC)
     value: float = Field(description="goal, in units of the metric")
 
     @property
@@ -26,9 +25,9 @@ class ReachConfig(PolicyConfig):
 
     def build(self, facts: Facts) -> Policy:
         metric = self.metric or facts.figure
+        gain = facts.gain(metric)
 
         def policy(history: list[dict[str, float]]) -> Decision:
-            gain = figure(metric).gain
             if history and gain(history[-1][metric]) >= gain(self.value):
                 return Decision(stop_stage=f"{metric} reached {self.value:g}")
             return CONTINUE

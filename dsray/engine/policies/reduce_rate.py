@@ -8,11 +8,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from dsray.base.figures import figure
 from dsray.base.protocols import Policy
 from dsray.data.facts import Facts
 from dsray.engine.policies.policy import CONTINUE, Decision, PolicyConfig
-from dsray.engine.policies.watched import METRIC, Watched
+from dsray.engine.policies.watched import METRIC
 
 
 class ReduceRateConfig(PolicyConfig):
@@ -22,7 +21,7 @@ class ReduceRateConfig(PolicyConfig):
     """
 
     kind: Literal["reduce_rate"] = "reduce_rate"
-    metric: Watched | None = Field(None, description=METRIC)
+    metric: str | None = Field(None, description=METRIC)
     factor: float = Field(0.5, gt=0, lt=1, description="what the rate is multiplied by")
     patience: int = Field(2, ge=1, description="validations without improvement")
     tolerance: float = Field(0.0, ge=0, description="change that counts as improvement, in units of the metric")
@@ -38,9 +37,10 @@ class ReduceRateConfig(PolicyConfig):
 
     def build(self, facts: Facts) -> Policy:
         metric = self.metric or facts.figure
+        gain = facts.gain(metric)
 
         def policy(history: list[dict[str, float]]) -> Decision:
-            times = self._reductions(figure(metric).gain(line[metric]) for line in history)
+            times = self._reductions(gain(line[metric]) for line in history)
             return Decision(set={"rate": max(self.least, self.factor**times)}) if times else CONTINUE
 
         return policy

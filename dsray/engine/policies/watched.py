@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AfterValidator
+from collections.abc import Sequence
 
 from dsray.base import nearest
-from dsray.base.figures import WATCHED
-
-
-def check_watched(name: str) -> str:
-    """The name itself; a ValueError that gives the nearest one when no validation line holds such a figure."""
-    if name not in WATCHED:
-        raise ValueError(f"must be a figure of the validations; got '{name}'; {nearest(name, list(WATCHED))}")
-    return name
-
+from dsray.engine.policies.policy import PolicyConfig
 
 METRIC = (
     "figure of the validations, e.g. accuracy, balanced_accuracy, loss; null for the target's own: accuracy, or "
@@ -23,5 +13,15 @@ METRIC = (
 )
 """How the config fields that name one are described."""
 
-Watched = Annotated[str, AfterValidator(check_watched)]
-"""A config field that names a figure of the validation lines."""
+
+def check_watched(policies: Sequence[PolicyConfig], known: Sequence[str]) -> None:
+    """A ValueError that gives the nearest name where a policy watches a figure that the validations do not hold.
+
+    known: `TargetSpec.watched` of the experiment's kind of target.
+    """
+    for i, policy in enumerate(policies):
+        if policy.watches is not None and policy.watches not in known:
+            raise ValueError(
+                f"train.policies.{i}.metric: must be a figure of the validations; got '{policy.watches}'; "
+                f"{nearest(policy.watches, list(known))}"
+            )

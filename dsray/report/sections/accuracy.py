@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from dsray.base.figures import figure
+from dsray.base.figures import Figure, figure
 from dsray.record.cautions import cautions, own_figure, rows_of_test
+from dsray.record.figures import figures_of
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import FIGURES, differing, in_words, judgements, own_judgement
 from dsray.record.record import Record
@@ -19,8 +20,6 @@ _MODELS = (("", "defended", 1), ("_undefended", "undefended", 2), ("int8", "int8
 
 OWN = {"test_balanced_accuracy": "balanced: mean over the classes"}
 _OTHERS = (
-    "test_balanced_accuracy",
-    "test_macro_f1",
     "test_calibration_error",
     "val_accuracy",
     "parameters",
@@ -59,8 +58,9 @@ def _rows(record: Record) -> list[Row]:
     rows: list[Row] = [("clean", [get("test_accuracy"), get("test_accuracy_undefended"), get("int8_accuracy")])]
     if get("test_rows_unknown"):
         rows.append(("of known class alone", [get("test_accuracy_known"), None, None]))
-    if (own := own_figure(record)) and _is_share(own):
-        rows.append((OWN.get(own, figure(own).label), [get(own), None, None]))
+    lines = figures_of(record)
+    if (own := own_figure(record)) and _is_share(own, lines):
+        rows.append((OWN.get(own, figure(own, lines).label), [get(own), None, None]))
     if "test_accuracy_full" in metrics:
         rows.append(("with no block skipped", [get("test_accuracy_full"), None, None]))
     for name in sorted(metrics, reverse=True):
@@ -85,14 +85,13 @@ def _heading(model: int, metrics: Mapping[str, float]) -> str:
     return "this model" if model == 0 and "mean_train_epsilon" not in metrics else _MODELS[model][1]
 
 
-def _is_share(name: str) -> bool:
+def _is_share(name: str, lines: Sequence[Figure]) -> bool:
     """Whether a bar can show it."""
-    return figure(name).unit in ("share", "score")
+    return figure(name, lines).unit in ("share", "score")
 
 
 def _others(record: Record) -> list[str]:
-    metrics = record.metrics
-    own = own_figure(record)
-    names = [name for name in _OTHERS if name != own]
-    names = names if own is None or _is_share(own) else [own, *names]
-    return [f"{figure(n).label} {spoken(n, metrics[n])}" for n in names if metrics.get(n) is not None]
+    metrics, lines, own = record.metrics, figures_of(record), own_figure(record)
+    kinds = [f"test_{line.name}" for line in lines if line.better is not None]
+    names = [name for name in (*kinds, *_OTHERS) if name != own or not _is_share(own, lines)]
+    return [f"{figure(n, lines).label} {spoken(n, metrics[n], lines)}" for n in names if metrics.get(n) is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from dsray.base.templates import Html
+from dsray.record.figures import called
 from dsray.record.judgements import units_of
 from dsray.record.record import Record
 from dsray.record.words import count, plain_name
@@ -96,7 +97,8 @@ SECTIONS: tuple[Callable[[Comparison], Section | None], ...] = (accuracies, curv
 def _table(
     key: str, title: str, comparison: Comparison, cells: Mapping[str, tuple[Cell | None, ...]]
 ) -> Section | None:
-    rows = [[plain_name(name), *(written(name, cell) for cell in row)] for name, row in cells.items()]
+    own = comparison.own
+    rows = [[called(name, own), *(written(name, cell, own=own) for cell in row)] for name, row in cells.items()]
     if not rows:
         return None
     return Section(key, title, render("comparison/figures.html", groups=_labels(comparison), rows=rows))

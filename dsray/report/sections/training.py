@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dsray.base.templates import Html
 from dsray.record.endings import ending
+from dsray.record.figures import figures_of
 from dsray.record.record import Record
 from dsray.record.words import count, sentence
 from dsray.report.charts import Axis, Series, line_chart
@@ -32,7 +33,8 @@ def training(record: Record) -> Section | None:
     last = max((line["step"] for line in history if isinstance(line.get("step"), int)), default=0)
     lead = f"{count(last, 'step')} of the optimiser"
     lead += f" in {count(len(bands), 'stage')}: {', '.join(b.label for b in bands)}." if bands else "."
-    endings = [sentence(words) for words in map(ending, history) if words]
+    own = figures_of(record)
+    endings = [sentence(words) for line in history if (words := ending(line, own))]
     return Section("training", "Training", body, " ".join([lead, *endings, *([lost] if damaged else [])]))
 
 

@@ -6,13 +6,15 @@ import pytest
 import torch
 from constructed import METRICS, TIMINGS
 
-from dsray.base.figures import WATCHED, figure, listed
+from dsray.base.figures import COMMON, Figure, figure, listed
 from dsray.engine.evaluate import Evaluation, Routes
 from dsray.likelihoods import Classes
+from dsray.record.figures import called
 from dsray.record.judgements import KEPT
 from dsray.record.words import headed, hidden, spoken
 from dsray.report.comparison import Cell, written
 from dsray.spaces.config import TuneConfig
+from dsray.targets import ClassesSpec
 
 RARE = [
     *("test_rows_unlabelled", "val_accuracy_known", "val_rows_unknown", "val_robust_accuracy"),
@@ -44,11 +46,21 @@ def test_what_a_sweep_maximises_is_better_when_higher():
 
 
 def test_what_may_be_watched_has_a_direction():
-    assert WATCHED == ("accuracy", "accuracy_known", "balanced_accuracy", "macro_f1", "loss", "skip_rate")
-    assert [figure(name).gain(2.0) for name in WATCHED] == [2.0, 2.0, 2.0, 2.0, -2.0, 2.0]
+    assert (*COMMON, "balanced_accuracy", "macro_f1") == ClassesSpec.watched()
+    assert [figure(name).gain(2.0) for name in ClassesSpec.watched()] == [2.0, 2.0, -2.0, 2.0, 2.0, 2.0]
     assert figure("loss").gain(float("nan")) == -float("inf")
     with pytest.raises(ValueError, match="steps has no better"):
         figure("steps").gain(1.0)
+
+
+def test_a_line_of_a_target_stands_for_its_figure_of_the_test_rows_too():
+    own = (Figure("distance", "mean distance", "number", "lower", watched=True), Figure("accuracy", "mine", "count"))
+    for name in ("distance", "test_distance", "distance/epsilon 0.1"):
+        assert figure(name, own).label == "mean distance" and figure(name, own).gain(2.0) == -2.0
+    assert listed("distance") is None and listed("distances", own) is None
+    assert figure("accuracy", own).label == "accuracy"
+    assert spoken("test_distance", 0.25, own) == written("test_distance", Cell(0.25, None, None, ()), own=own) == "0.25"
+    assert called("test_distance", own) == "mean distance (lower is better)" and called("test_loss", own) == "test loss"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from dsray.base import RequestError
-from dsray.base.figures import WATCHED
 from dsray.data import Facts, to_batch
 from dsray.engine import LocalWorker, TrainConfig, TrainState, evaluate
 from dsray.engine.policies import Decision, PlateauConfig, ReachConfig, ReduceRateConfig
@@ -95,7 +94,7 @@ def test_an_unknown_figure_is_refused_by_its_path(policy, metric, hint):
 
 
 def test_every_figure_of_a_validation_may_be_watched(digits):
-    for name in WATCHED:
+    for name in digits.schema.target.watched():
         _, (end,), _ = trained(experiment(4, {"kind": "plateau", "metric": name, "patience": 1}), digits)
         assert end["best"]["figure"] == name
 

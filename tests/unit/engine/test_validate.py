@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from dsray.base.balance import uneven
-from dsray.base.figures import WATCHED
 from dsray.data import to_batch
 from dsray.engine import LocalWorker, evaluate
 from dsray.engine.executions import SingleProcess
@@ -125,7 +124,7 @@ def test_one_answer_for_every_row_is_named(digits, model):
 def test_a_line_has_every_figure_that_a_policy_may_watch(digits, model):
     torch.nn.init.normal_(model.head.linear.weight)
     (found,) = lines_of(1, digits, model)
-    assert {name for name, value in found.items() if isinstance(value, float)} == set(WATCHED)
+    assert {name for name, value in found.items() if isinstance(value, float)} == set(digits.schema.target.watched())
     assert found["classes_answered"] > 1 and "one_answer" not in found
 
 
