@@ -188,7 +188,9 @@ class GradesSpec(TargetSpec):
         off = np.abs([self.order.index(answer["grade"]) for answer in self.answers(logits[known])] - target[known])
         rows = [[f"{n} off", int((off == n).sum())] for n in range(len(self.order))]
         return {
-            "tables": [{"title": "Grades off the truth", "columns": ["distance", "rows"], "rows": rows, "note": ""}]
+            "tables": [
+                {"title": "Grades off the truth", "columns": [["distance", None], ["rows", "count"]], "rows": rows}
+            ]
         }
 
 
