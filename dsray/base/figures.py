@@ -47,6 +47,7 @@ _TABLE = (
     Figure("accuracy_known", "accuracy known", "share", "higher", watched=True),
     Figure("balanced_accuracy", "balanced accuracy", "share", "higher", watched=True),
     Figure("macro_f1", "macro F1", "score", "higher", watched=True),
+    Figure("micro_f1", "micro F1", "score", "higher", watched=True),
     Figure("loss", "loss", "number", "lower", watched=True),
     Figure("skip_rate", "blocks skipped", "share", "higher", watched=True, routed=True),
     # answers on the test rows
@@ -57,6 +58,7 @@ _TABLE = (
     Figure("test_accuracy_without_*", "with the {} hidden", "share", "higher"),
     Figure("test_balanced_accuracy", "balanced accuracy", "share", "higher"),
     Figure("test_macro_f1", "macro F1", "score", "higher"),
+    Figure("test_micro_f1", "micro F1", "score", "higher"),
     Figure("test_average_precision", "average precision", "score", "higher"),
     Figure("test_recall_at_1pct", "recall at 1 % false alarms", "share", "higher"),
     Figure("test_calibration_error", "calibration error", "score", "lower"),

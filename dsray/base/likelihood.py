@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -15,7 +15,7 @@ class Likelihood(ABC):
     are of each row alone, so that answers depend on no batch-mates. A target that is not known gives a loss of 0.
     """
 
-    draws: ClassVar[tuple[int, ...]] = ()
+    draws: tuple[int, ...] = ()
     """Shape of the uniform numbers that `sample` takes for a row."""
 
     @property

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from dsray.base import RequestError
 from dsray.base.aside import replacing_file
+
+SEPARATOR = ";"
+"""Between the values of a list in CSV."""
 
 
 def _write_json_lines(table: pa.Table, path: Path) -> None:
@@ -21,8 +25,16 @@ def _write_json_lines(table: pa.Table, path: Path) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def _write_csv(table: pa.Table, path: Path) -> None:
+    for i, field in enumerate(table.schema):
+        if pa.types.is_list(field.type):
+            names = table.column(i).cast(pa.list_(pa.string()))
+            table = table.set_column(i, field.name, pc.binary_join(names, SEPARATOR))
+    pyarrow.csv.write_csv(table, path)
+
+
 _WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
-    ".csv": pyarrow.csv.write_csv,
+    ".csv": _write_csv,
     ".parquet": pq.write_table,
     ".jsonl": _write_json_lines,
 }
@@ -44,7 +56,7 @@ def check_out(path: Path) -> None:
 def write_rows(table: pa.Table, path: Path) -> None:
     """Write a table of numbers and text as CSV, Parquet or JSON lines, by suffix; the file appears whole or not at all.
 
-    In CSV, null is an empty cell and empty text is `""`.
+    In CSV, null is an empty cell, empty text is `""`, and a list is its values with `;` between them.
     """
     try:
         with replacing_file(path) as aside:

@@ -2,5 +2,6 @@
 
 from dsray.base.likelihood import Likelihood
 from dsray.likelihoods.classes import Classes, likelihood_of
+from dsray.likelihoods.labels import Labels
 
-__all__ = ["Classes", "Likelihood", "likelihood_of"]
+__all__ = ["Classes", "Labels", "Likelihood", "likelihood_of"]

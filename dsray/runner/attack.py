@@ -109,7 +109,7 @@ def _examples(data: Prepared, found: Judgement, model: Routed, threat: Threat) -
     for i in fell.tolist():
         row = int(found.rows[i])
         own = data.schema.target
-        target = own.show(data.columns["target"][row])
+        target = own.show_target(data.columns["target"][row])
         shown = shown_inputs(data, row)
         clean = shown.pop(threat.input)
         spec = data.schema.inputs[threat.input]

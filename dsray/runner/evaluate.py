@@ -144,7 +144,7 @@ def _examples(data: Prepared, found: Evaluation) -> list[dict[str, Any]]:
         examples.append(
             {
                 "inputs": shown_inputs(data, row),
-                "target": target.show(found.target[i].numpy()),
+                "target": target.show_target(found.target[i].numpy()),
                 "prediction": target.show_answer(answer),
                 "right": bool(right[i]),
                 "confidence": float(found.confidence[i]),

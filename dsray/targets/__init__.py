@@ -5,11 +5,12 @@ from typing import Annotated, get_args
 from dsray.base import one_of
 from dsray.targets.abstain import Abstain, WorkingPoint
 from dsray.targets.classes import ClassesSpec, ClassesTarget
+from dsray.targets.labels import LabelsSpec, LabelsTarget
 from dsray.targets.target import TargetConfig, TargetSpec
 
-AnyTarget = Annotated[TargetConfig, one_of(ClassesTarget, default="classes")]
+AnyTarget = Annotated[TargetConfig, one_of(ClassesTarget, LabelsTarget, default="classes")]
 """What `data.target` may name."""
-AnyTargetSpec = Annotated[TargetSpec, one_of(ClassesSpec)]
+AnyTargetSpec = Annotated[TargetSpec, one_of(ClassesSpec, LabelsSpec)]
 """What a schema may hold."""
 TARGETS: one_of = get_args(AnyTarget)[1]
 TARGET_SPECS: one_of = get_args(AnyTargetSpec)[1]
@@ -22,6 +23,8 @@ __all__ = [
     "AnyTargetSpec",
     "ClassesSpec",
     "ClassesTarget",
+    "LabelsSpec",
+    "LabelsTarget",
     "TargetConfig",
     "TargetSpec",
     "WorkingPoint",

@@ -13,7 +13,7 @@ from dsray.base import RequestError
 UNKNOWN, UNLABELLED = -1, -2
 """Targets of rows that have no class of the model: one that the training rows do not have, and no label at all."""
 
-_MOST = 10_000
+MOST = 10_000
 
 
 def as_names(column: pa.ChunkedArray) -> pa.Array:
@@ -44,12 +44,12 @@ def class_names(column: pa.ChunkedArray, label: str, field: str = "data.label") 
         raise RequestError(
             f"{field}: column '{label}' holds fractions or NaN ({column.type}); needs whole numbers, booleans or words"
         )
-    if not 2 <= len(names) <= _MOST:
+    if not 2 <= len(names) <= MOST:
         raise RequestError(
             f"{field}: column '{label}' holds {len(names)} different values ({column.type}); "
-            f"needs 2 to {_MOST:,} classes"
+            f"needs 2 to {MOST:,} classes"
         )
-    return tuple(sorted(names, key=_numbers_first))
+    return tuple(sorted(names, key=numbers_first))
 
 
 def _whole(column: pa.ChunkedArray) -> bool:
@@ -57,7 +57,7 @@ def _whole(column: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.equal(column, pc.round(column))).as_py())
 
 
-def _numbers_first(name: str) -> tuple[bool, float, str]:
+def numbers_first(name: str) -> tuple[bool, float, str]:
     try:
         value = float(name)
     except ValueError:

@@ -244,8 +244,12 @@ class TargetSpec(Plugin):
         raise NotImplementedError
 
     def show(self, target: np.ndarray) -> Any:
-        """One encoded target as `predict` writes it and pages show it; None where it is not known."""
+        """One encoded target as `predict` writes it; None where it is not known."""
         raise NotImplementedError
+
+    def show_target(self, target: np.ndarray) -> Any:
+        """One encoded target as pages show it, in the words of `show_answer`; None where it is not known."""
+        return self.show(target)
 
     def show_answer(self, answer: Mapping[str, Any]) -> str:
         """One of `answers` as pages show it."""

@@ -32,7 +32,7 @@ from dsray.models.heads import AnyHead, ClassificationConfig
 from dsray.models.plain import PlainConfig
 from dsray.optim import AdamWConfig, AnyOptimizer, SgdConfig
 from dsray.spaces import AnySpace, ChoiceSpace, EpsilonScheduleSpace, FloatSpace, IntSpace, LayerRatesSpace
-from dsray.targets import AnyTarget, AnyTargetSpec, ClassesTarget
+from dsray.targets import AnyTarget, AnyTargetSpec, ClassesTarget, LabelsTarget
 from dsray.testing import (
     check_action,
     check_attack,
@@ -61,6 +61,9 @@ IMAGE = ImageSpec(column="image", channels=3, height=8, width=12)
 TEXT = TextSpec(column="text", length=6, vocabulary=20, tokenizer="")
 PICTURES = DigitsConfig(questions=False).tables()["train"].column("image")[:3].to_pylist()
 CLASSES = pa.table({"class": ["a", "b", "a", "c", "a"]})
+SETS = pa.table({"set": [["a", "b"], [], ["b"], ["c", "a", "c"], ["a"]], "words": ["a; b", "", "b", "c;a;c", "a"]})
+TARGETS_OF = {column: table for table in (CLASSES, SETS) for column in table.column_names}
+"""Rows for targets, by their column."""
 ROWS = pa.table({"image": [*PICTURES, None], "text": ["which digit", "", None, "which digit is it"]})
 """Rows for inputs, each missing in one of them."""
 
@@ -116,10 +119,23 @@ KINDS = (
     Kind(AnySpec, partial(check_spec, rows=ROWS), (IMAGE, TextInput(column="text", length=2).fit(ROWS))),
     Kind(
         AnyTarget,
-        partial(check_target, train=CLASSES),
-        (ClassesTarget(column="class"), ClassesTarget(column="class", normal="b")),
+        lambda config: check_target(config, TARGETS_OF[config.column]),
+        (
+            ClassesTarget(column="class"),
+            ClassesTarget(column="class", normal="b"),
+            LabelsTarget(column="set"),
+            LabelsTarget(column="words", threshold=0.3),
+        ),
     ),
-    Kind(AnyTargetSpec, partial(check_target_spec, rows=CLASSES), (ClassesTarget(column="class").fit(CLASSES),)),
+    Kind(
+        AnyTargetSpec,
+        lambda spec: check_target_spec(spec, TARGETS_OF[spec.column]),
+        (
+            ClassesTarget(column="class").fit(CLASSES),
+            LabelsTarget(column="set").fit(SETS),
+            LabelsTarget(column="words").fit(SETS).replace(thresholds=(0.1, 0.5, 0.9)),
+        ),
+    ),
     Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),
     Kind(AnyHead, check_head, (ClassificationConfig(),)),
     Kind(
