@@ -33,6 +33,21 @@ def compared(
     return figures | ({f"{name}_one_answer": constant.given} if constant.given is not None else {})
 
 
+ANSWERED = ("coverage", "accuracy_answered")
+"""What `answered` tells."""
+
+
+def answered(int8: Outputs, batch: Batch, target: TargetSpec) -> dict[str, Any]:
+    """`coverage_int8`, and `accuracy_answered_int8` where anything is answered.
+
+    target: as it was calibrated for the integer model.
+    """
+    kept = ~target.refused(int8.logits)
+    right = ~target.likelihood().wrong(torch.from_numpy(int8.logits), batch.target).numpy()
+    figures: dict[str, Any] = {"coverage_int8": float(kept.mean())}
+    return figures | ({"accuracy_answered_int8": float(right[kept].mean())} if kept.any() else {})
+
+
 def lost_points(figures: dict[str, Any], name: str) -> float:
     """Accuracy lost by the integer model, in points."""
     return float(100 * (figures[f"{name}_torch"] - figures[f"{name}_int8"]))

@@ -19,7 +19,7 @@ from dsray.base.modes import evaluating
 from dsray.base.protocols import Output
 from dsray.base.routed import Routed
 from dsray.compress.artefact import write_artefact
-from dsray.compress.compared import compared, lost_points
+from dsray.compress.compared import answered, compared, lost_points
 from dsray.compress.config import CompressConfig
 from dsray.compress.export import OPSET, export_onnx
 from dsray.compress.onnx_model import OnnxModel, Outputs
@@ -162,6 +162,8 @@ def _figures(model: Routed, target: TargetSpec, small: Path, rows: Rows, config:
     graph = OnnxModel(small, config.threads)
     found = _compared("accuracy", model, graph, rows.test, target)
     found["loss_points"] = lost_points(found, "accuracy")
+    if target.working_point is not None:
+        found |= answered(_graph(graph, rows.test), rows.test, target)
     if rows.test_adversarial is not None:
         found |= _compared("adversarial", model, graph, rows.test_adversarial, target)
         found["adversarial_loss_points"] = lost_points(found, "adversarial")

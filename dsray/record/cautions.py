@@ -7,6 +7,7 @@ from typing import Any
 
 from dsray.record.judgements import moved_input, own_judgement
 from dsray.record.record import Record
+from dsray.record.refusal import refuses_all
 from dsray.record.words import count, listed, percent
 
 _EARLIER = "pixel"
@@ -98,6 +99,8 @@ def _rows(record: Record) -> Iterator[Caution]:
 
 
 def _answers(record: Record, evaluation: dict[str, Any]) -> Iterator[Caution]:
+    if none := refuses_all(record):
+        yield "answers", none
     if said := one_answer(record):
         yield "answers", f"{said}: its class is that of {percent(record.metrics.get('test_accuracy'))} of them"
         return

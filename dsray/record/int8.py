@@ -12,6 +12,8 @@ NAMES = {
     "int8_accuracy": "accuracy_int8",
     "int8_loss_points": "loss_points",
     "int8_adversarial_loss_points": "adversarial_loss_points",
+    "int8_coverage": "coverage_int8",
+    "int8_accuracy_answered": "accuracy_answered_int8",
     "size_ratio": "size_ratio",
 }
 """Name in `metrics.json` -> name in the artefact's report."""

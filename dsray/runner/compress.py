@@ -12,6 +12,7 @@ from dsray.base.modes import evaluating
 from dsray.base.noise import key_of
 from dsray.base.routed import Routed
 from dsray.compress import CompressConfig
+from dsray.compress.compared import ANSWERED
 from dsray.compress.compress import Rows, compress
 from dsray.data import Prepared, labelled, to_batch
 from dsray.data.movable import movable
@@ -53,6 +54,7 @@ def compress_step(
     figures = {"int8_accuracy": report["accuracy_int8"], "int8_loss_points": report["loss_points"]}
     if "adversarial_loss_points" in report:
         figures["int8_adversarial_loss_points"] = report["adversarial_loss_points"]
+    figures |= {f"int8_{name}": report[f"{name}_int8"] for name in ANSWERED if f"{name}_int8" in report}
     figures |= {f"parity_{k}": v for k, v in report["parity"].items() if k != "rows"}
     record.update_metrics({**figures, "size_ratio": report["size_ratio"]})
     names = {"torch eager fp32": "torch", "onnxruntime fp32": "onnxruntime_fp32", "onnxruntime int8": "int8"}

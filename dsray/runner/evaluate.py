@@ -15,6 +15,7 @@ from dsray.learning import forgetting, learning_accuracy, retention
 from dsray.models import active_parameters, count_parameters
 from dsray.record import Record
 from dsray.runner.figures import batches, clean_figures, validation_figures
+from dsray.runner.refusal import refusal_detail
 from dsray.runner.shown import raw_of, shown_inputs, values_of
 
 EXAMPLES = 12
@@ -72,6 +73,7 @@ def _detail(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]:
         "own_figure": target.own_figure(target.counts(found.target.numpy())),
         **target.detail(found.logits.numpy(), found.target.numpy()),
         "reliability": _reliability(known),
+        "refusal": refusal_detail(found, data.schema.target),
         "routing": _routing(data, model, found),
         "groups": _groups(data, found),
         "examples": _examples(data, known),

@@ -13,6 +13,7 @@ from dsray.data import Prepared, labelled, to_batch
 from dsray.engine import Evaluation, JudgeConfig, evaluate
 from dsray.experiment import Experiment
 from dsray.runner.judge import judge_shard, judged_rows, shards, threat_of
+from dsray.runner.refusal import refusal_figures
 
 BATCH_ROWS = 270
 VALIDATION_ROWS = 150
@@ -33,6 +34,7 @@ def clean_figures(model: Routed, data: Prepared, split: str = "test") -> tuple[d
     rows = labelled(data, data.splits[split])
     found = evaluate(model, batches(data, rows))
     figures = {f"{split}_{name}": value for name, value in found.metrics().items()}
+    figures |= {f"{split}_{name}": value for name, value in refusal_figures(found, data.schema.target).items()}
     figures[f"{split}_rows_unlabelled"] = len(data.splits[split]) - len(rows)
     if found.routes is not None:
         whole = evaluate(model, batches(data, rows), full=True)

@@ -97,6 +97,7 @@ def _add_pages(api: FastAPI, predictor: Predictor, report: Path | None) -> None:
     async def model() -> JSONResponse:
         """Version, inputs, classes, compute budget and figures of the model."""
         schema, manifest = artefact.schema, artefact.manifest
+        refusal = schema.target.working_point
         inputs = {name: spec.about() for name, spec in schema.inputs.items()}
         return JSONResponse(
             {
@@ -105,6 +106,7 @@ def _add_pages(api: FastAPI, predictor: Predictor, report: Path | None) -> None:
                 "inputs": inputs,
                 **({name: manifest[name] for name in ("threshold", "compute")} if routed else {}),
                 "metrics": manifest["metrics"],
+                **({} if refusal is None else {"refusal": refusal.model_dump(mode="json")}),
             }
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from dsray.data.schema import Schema
-from dsray.targets import TargetSpec
+from dsray.targets import TargetSpec, WorkingPoint
 
 
 class Compute(BaseModel):
@@ -22,12 +22,25 @@ def answers_of(target: TargetSpec, *, routed: bool) -> type[BaseModel]:
     """The body of an answer, in which each instance has what its kind of target answers, and what else there is to tell."""
     version = (str, Field(description="version of the model: a hash of its content"))
     parts: dict[str, Any] = {"model": version} | ({"compute": (Compute, ...)} if routed else {})
+    if target.working_point is not None:
+        parts |= _refusable(target)
     about = (
         "The model's answer to one instance." if routed else "The answer of a model without routing to one instance."
     )
     answer = create_model("Answer", __base__=target.answer, __doc__=about, **parts)
     answers = (list[answer], ...)
     return create_model("Answers", __doc__="One answer per instance, in order.", predictions=answers)
+
+
+def _refusable(target: TargetSpec) -> dict[str, Any]:
+    """`refused`, and the fields that are null then."""
+    told = "the model is not sure enough to answer: its confidence lies below the threshold that /v1/model tells"
+    parts: dict[str, Any] = {"refused": (bool, Field(description=told))}
+    for name in target.withheld:
+        field = target.answer.model_fields[name]
+        given: Any = field.annotation
+        parts[name] = (given | None, Field(description=f"{field.description}; null where refused"))
+    return parts
 
 
 class UnroutedModel(BaseModel):
@@ -38,6 +51,9 @@ class UnroutedModel(BaseModel):
     version: str = Field(description="a hash of the model's content; every answer carries it")
     inputs: dict[str, dict[str, Any]] = Field(description="input -> its kind and size: pixels and channels, tokens")
     metrics: dict[str, float | None] = Field(description="figures of the test split that the model was measured at")
+    refusal: WorkingPoint | None = Field(
+        None, description="below which confidence an instance gets no answer; absent where every one is answered"
+    )
 
 
 class Model(UnroutedModel):

@@ -43,7 +43,7 @@ class Predictor:
         blocks = self.artefact.blocks
         answers = []
         ran = [] if found.blocks_run is None else found.blocks_run.tolist()
-        for i, answer in enumerate(self.artefact.schema.target.answers(found.logits)):
+        for i, answer in enumerate(self.artefact.schema.target.replies(found.logits)):
             if blocks is not None:
                 answer["compute"] = {"blocks_run": ran[i], "blocks": blocks, "share": ran[i] / blocks}
             answers.append({**answer, "model": self.artefact.version})

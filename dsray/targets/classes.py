@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 NEEDS = "whole numbers, booleans or words"
 SHOWN = 5
 """Classes whose probability an answer tells."""
+_SORTED = 200
+"""Classes up to which sorting all is fastest."""
+_AT_ONCE = 1 << 20
+"""Probabilities that are held at once."""
 
 
 class ClassesTarget(TargetConfig):
@@ -178,17 +182,20 @@ class ClassesSpec(TargetSpec):
         return "balanced_accuracy" if uneven(counts.tolist()) else "accuracy"
 
     def answers(self, logits: np.ndarray) -> list[dict[str, Any]]:
-        shifted = np.exp(logits - logits.max(-1, keepdims=True))
         found = []
-        for probabilities in shifted / shifted.sum(-1, keepdims=True):
-            order = (-probabilities).argsort(kind="stable")[:SHOWN]
-            found.append(
-                {
-                    "label": self.classes[order[0]],
-                    "confidence": float(probabilities[order[0]]),
-                    "probabilities": {self.classes[i]: float(probabilities[i]) for i in order},
-                }
-            )
+        block = max(1, _AT_ONCE // len(self.classes))
+        for start in range(0, len(logits), block):
+            part = logits[start : start + block]
+            shifted = np.exp(part - part.max(-1, keepdims=True))
+            for probabilities in shifted / shifted.sum(-1, keepdims=True):
+                order = _likeliest(probabilities)
+                found.append(
+                    {
+                        "label": self.classes[order[0]],
+                        "confidence": float(probabilities[order[0]]),
+                        "probabilities": {self.classes[i]: float(probabilities[i]) for i in order},
+                    }
+                )
         return found
 
     def right(self, answers: Sequence[Mapping[str, Any]], target: np.ndarray) -> np.ndarray:
@@ -242,3 +249,13 @@ class ClassesSpec(TargetSpec):
 
     def detail(self, logits: np.ndarray, target: np.ndarray) -> dict[str, Any]:
         return class_detail(self.classes, logits.argmax(-1), target)
+
+
+def _likeliest(probabilities: np.ndarray) -> np.ndarray:
+    """The SHOWN likeliest classes in order, the first of equal ones first; thousands are not sorted for it."""
+    falling = -probabilities
+    if len(falling) <= _SORTED:
+        return falling.argsort(kind="stable")[:SHOWN]
+    least = np.partition(falling, SHOWN - 1)[SHOWN - 1]
+    chosen = np.flatnonzero(~(falling > least))  # NaN too, as a sort of all would keep them
+    return chosen[falling[chosen].argsort(kind="stable")][:SHOWN]

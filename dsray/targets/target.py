@@ -192,7 +192,6 @@ class TargetSpec(Plugin):
             spec = spec.replace(**spec.choose(logits, target))
         if spec.abstain is None:
             return spec
-        spec.abstain.check_rows(len(target))
         answers = spec.answers(logits)
         point = spec.abstain.working_point(_confidence(answers), spec.right(answers, target))
         return spec.replace(working_point=point)
@@ -234,6 +233,12 @@ class TargetSpec(Plugin):
         if self.working_point is None:
             return answers
         return with_refusals(answers, self.working_point.refuses(_confidence(answers)), self.withheld)
+
+    def refused(self, logits: np.ndarray) -> np.ndarray:
+        """(rows,) bool: which rows get no answer."""
+        if self.working_point is None:
+            return np.zeros(len(logits), dtype=bool)
+        return self.working_point.refuses(_confidence(self.answers(logits)))
 
     def right(self, answers: Sequence[Mapping[str, Any]], target: np.ndarray) -> np.ndarray:
         """(rows,) bool: which of `answers`, none refused, are right; no answer to a target that is not known is."""

@@ -21,6 +21,7 @@ from dsray.record.figures import figures_of
 from dsray.record.int8 import int8_figures, lines
 from dsray.record.judgements import in_words, own_judgement
 from dsray.record.record import Record
+from dsray.record.refusal import answered
 from dsray.record.words import count, hidden, milliseconds, points, seconds, short_label, size, spoken
 
 OWN = {"test_balanced_accuracy": "balanced over the classes"}
@@ -158,6 +159,9 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
         cost = metrics.get("skip_loss_points")
         effect = "" if cost is None else f", accuracy {points(-cost)} against skipping nothing"
         yield figure("skip_rate").label, spoken("skip_rate", metrics["skip_rate"]) + effect
+    for name, model in (("refusal", "test"), ("int8, refusal", "int8")):
+        if said := answered(metrics, model):
+            yield name, said
     report = record.read_json("compressed/report.json") or {}
     for rows, said in lines(report):
         yield f"int8, {rows}", said

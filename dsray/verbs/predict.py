@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +49,7 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console, *, t
         {
             **of_file,
             **schema.target.predictions(answers),
+            **_refused(answers, schema.target),
             **(
                 {}
                 if predictor.artefact.blocks is None
@@ -57,16 +60,39 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console, *, t
     target = columns["target"]
     if schema.target.known(target).any():
         found = found.append_column("target", pa.array([schema.target.show(t) for t in target]))
-        said = _accuracy(schema.target.right(answers, target), target, schema.target)
-        console.print(f"{len(found):,} rows, {said}", highlight=False, soft_wrap=True)
-    elif f"raw.{schema.target.column}" in table.column_names:
-        console.print(f"{len(found):,} rows, none with a known label in column '{schema.target.column}'")
+        console.print(f"{len(found):,} rows, {_said(answers, target, schema.target)}", highlight=False, soft_wrap=True)
+    else:
+        if schema.target.working_point is not None:
+            console.print(f"{len(found):,} rows, {_coverage(answers)}", highlight=False)
+        if f"raw.{schema.target.column}" in table.column_names:
+            console.print(f"{len(found):,} rows, none with a known label in column '{schema.target.column}'")
     if out is not None:
         write_rows(found, out)
         console.print(f"written to {out}")
     else:
         console.print(_shown(found))
     return found
+
+
+def _refused(answers: Sequence[Mapping[str, Any]], spec: TargetSpec) -> dict[str, pa.Array]:
+    """The column `refused`, of a model that may refuse."""
+    return {} if spec.working_point is None else {"refused": pa.array([a["refused"] for a in answers], pa.bool_())}
+
+
+def _coverage(answers: Sequence[Mapping[str, Any]]) -> str:
+    refused = sum(answer["refused"] for answer in answers)
+    return f"{refused:,} refused: coverage {percent(1 - refused / len(answers))}"
+
+
+def _said(answers: Sequence[Mapping[str, Any]], target: np.ndarray, spec: TargetSpec) -> str:
+    """Coverage, of a model that may refuse, and the accuracy of what is answered."""
+    if spec.working_point is None:
+        return _accuracy(spec.right(answers, target), target, spec)
+    places = [i for i, answer in enumerate(answers) if not answer["refused"]]
+    if not spec.known(target[places]).any():
+        return f"{_coverage(answers)}; no row with a known label is answered"
+    right = spec.right([answers[i] for i in places], target[places])
+    return f"{_coverage(answers)}; of what is answered {_accuracy(right, target[places], spec)}"
 
 
 def _accuracy(right: np.ndarray, target: np.ndarray, spec: TargetSpec) -> str:

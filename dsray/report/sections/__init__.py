@@ -11,6 +11,7 @@ from dsray.report.sections.confusion import confusion
 from dsray.report.sections.data import data
 from dsray.report.sections.examples import examples
 from dsray.report.sections.experiment import experiment
+from dsray.report.sections.refusal import refusal
 from dsray.report.sections.robustness import robustness
 from dsray.report.sections.routing import routing
 from dsray.report.sections.section import Section
@@ -28,6 +29,7 @@ SECTIONS: tuple[Callable[[Record], Section | None], ...] = (
     answers,
     confusion,
     calibration,
+    refusal,
     examples,
     tuning,
     timing,

@@ -7,8 +7,9 @@ from typing import Any
 
 from dsray.base.templates import Html
 from dsray.data.movable import MANY
-from dsray.record.int8 import COMPARED, change, left_fp32, said
+from dsray.record.int8 import COMPARED, change, int8_figures, left_fp32, said
 from dsray.record.record import Record
+from dsray.record.refusal import answered
 from dsray.record.words import count, milliseconds, number, percent, sentence, size
 from dsray.report.charts import Bar, bar_chart
 from dsray.report.layout import render
@@ -35,6 +36,8 @@ def compression(record: Record) -> Section | None:
     lead = "" if not ratio else f"{graph} is {1 / ratio:.1f} times smaller than its fp32 form."
     if kept := left_fp32(report):
         lead = f"{lead} {sentence(kept)}".strip()
+    if kept := answered(int8_figures(record), "int8"):
+        lead = f"{lead} With refusal: {kept}.".strip()
     if other := said(record):
         lead = f"{lead} It was {other}; metrics.json keeps the figures of the experiment's own settings.".strip()
     return Section("compression", "Compression", body, lead)
