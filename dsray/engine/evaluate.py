@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -46,12 +47,12 @@ class Evaluation:
     likelihood: Likelihood
     routes: Routes | None = None
 
-    @property
+    @cached_property
     def right(self) -> Tensor:
         """(n,) bool: the answer is right."""
         return ~self.likelihood.wrong(self.logits, self.target)
 
-    @property
+    @cached_property
     def confidence(self) -> Tensor:
         """(n,) in [0, 1]: the model's own probability that its answer is right."""
         return self.likelihood.confidence(self.logits)
@@ -74,6 +75,8 @@ class Evaluation:
     def known(self) -> Evaluation:
         """The answers on the rows of known target; the experts' load stays that of all rows."""
         known = self.likelihood.known(self.target)
+        if known.all():  # thousands of logits a row are not copied for nothing
+            return self
         routes = None if self.routes is None else replace(self.routes, blocks_run=self.routes.blocks_run[known])
         return replace(self, logits=self.logits[known], target=self.target[known], rows=self.rows[known], routes=routes)
 
@@ -104,15 +107,20 @@ def evaluate(model: Routed, batches: Iterable[Batch], *, full: bool = False) -> 
 
     Raises RequestError where there are no rows: a loader that is used up gives none.
     """
+    outputs: list[Output] = []
+    targets, rows = [], []
     with evaluating(model):
-        pairs = [(model(b.inputs, b.present, full=full), b) for b in batches if len(b)]
-    if not pairs:
+        for batch in (batch for batch in batches if len(batch)):
+            output: Output = model(batch.inputs, batch.present, full=full)
+            outputs.append(replace(output, logits=output.logits.float().cpu(), exits=()))  # the rest is of no use here
+            targets.append(batch.target.cpu())
+            rows.append(batch.rows.cpu())
+    if not outputs:
         raise RequestError("batches: hold no rows to evaluate; a loader that is used up gives none")
-    outputs: list[Output] = [output for output, _ in pairs]
     return Evaluation(
-        logits=torch.cat([o.logits.float().cpu() for o in outputs]),
-        target=torch.cat([b.target.cpu() for _, b in pairs]),
-        rows=torch.cat([b.rows.cpu() for _, b in pairs]),
+        logits=torch.cat([output.logits for output in outputs]),
+        target=torch.cat(targets),
+        rows=torch.cat(rows),
         likelihood=likelihood_of(model),
         routes=_routes(outputs, model.routing) if model.routing is not None else None,
     )
