@@ -3,5 +3,6 @@
 from dsray.base.likelihood import Likelihood
 from dsray.likelihoods.classes import Classes, likelihood_of
 from dsray.likelihoods.labels import Labels
+from dsray.likelihoods.number import Number
 
-__all__ = ["Classes", "Labels", "Likelihood", "likelihood_of"]
+__all__ = ["Classes", "Labels", "Likelihood", "Number", "likelihood_of"]

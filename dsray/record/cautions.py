@@ -78,7 +78,10 @@ def of_judgement(judgement: Mapping[str, Any]) -> Iterator[str]:
 
 def one_answer(record: Record) -> str | None:
     """`one answer ("ok") for every row`, where that is so."""
-    answered = (record.read_json("evaluation.json") or {}).get("answered") or []
+    evaluation = record.read_json("evaluation.json") or {}
+    answered = evaluation.get("answered") or []
+    if "one_answer" in evaluation:
+        return f'one answer ("{evaluation["one_answer"]}") for every row'
     given = [name for name, times in zip(_classes(record), answered, strict=False) if times]
     return f'one answer ("{given[0]}") for every row' if len(given) == 1 < sum(answered) else None
 
@@ -99,10 +102,13 @@ def _rows(record: Record) -> Iterator[Caution]:
 
 
 def _answers(record: Record, evaluation: dict[str, Any]) -> Iterator[Caution]:
+    if where := evaluation.get("right_where"):
+        yield "answers", f"an answer is right {where}"
     if none := refuses_all(record):
         yield "answers", none
     if said := one_answer(record):
-        yield "answers", f"{said}: its class is that of {percent(record.metrics.get('test_accuracy'))} of them"
+        about = "it is right for" if "one_answer" in evaluation else "its class is that of"
+        yield "answers", f"{said}: {about} {percent(record.metrics.get('test_accuracy'))} of them"
         return
     per_class = evaluation.get("per_class") or []
     missed = [str(part["class"]) for part in per_class if part["rows"] and not part["recall"]]

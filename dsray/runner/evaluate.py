@@ -71,6 +71,7 @@ def _detail(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]:
     return {
         "split": "test",
         "own_figure": target.own_figure(target.counts(found.target.numpy())),
+        **({"right_where": said} if (said := target.right_where()) else {}),
         **target.detail(found.logits.numpy(), found.target.numpy()),
         "reliability": _reliability(known),
         "refusal": refusal_detail(found, data.schema.target),

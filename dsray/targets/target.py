@@ -208,6 +208,10 @@ class TargetSpec(Plugin):
         """
         raise NotImplementedError
 
+    def check_loss(self, *, smoothing: float, focal: float) -> None:
+        """A RequestError that begins with `label_smoothing` or `focal` where the likelihood makes no sense of one that is not 0."""
+        return
+
     def counts(self, target: np.ndarray) -> np.ndarray:
         """(n,) int64: the rows of each class or label, or of the only stratum."""
         return np.bincount(self.strata(target[self.known(target)]), minlength=1)
@@ -243,6 +247,10 @@ class TargetSpec(Plugin):
     def right(self, answers: Sequence[Mapping[str, Any]], target: np.ndarray) -> np.ndarray:
         """(rows,) bool: which of `answers`, none refused, are right; no answer to a target that is not known is."""
         raise NotImplementedError
+
+    def right_where(self) -> str:
+        """What makes an answer right, where that is not plain: `within 4.5 of the truth`; empty otherwise."""
+        return ""
 
     def predictions(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
         """The columns that `predict` writes of what `replies` gave: `prediction`, `confidence`, ...; None stays null."""

@@ -87,6 +87,8 @@ def _facts(experiment: Experiment, data: Prepared, model: Routed, stages: list[S
     for name, spec in data.schema.inputs.items():
         if said := spec.facts():
             table.add_row(name, said)
+    if said := data.schema.target.right_where():
+        table.add_row("accuracy", f"the share of answers {said}")
     table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
     pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
     table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads, device {parallel.device}")

@@ -32,7 +32,7 @@ from dsray.models.heads import AnyHead, ClassificationConfig
 from dsray.models.plain import PlainConfig
 from dsray.optim import AdamWConfig, AnyOptimizer, SgdConfig
 from dsray.spaces import AnySpace, ChoiceSpace, EpsilonScheduleSpace, FloatSpace, IntSpace, LayerRatesSpace
-from dsray.targets import AnyTarget, AnyTargetSpec, ClassesTarget, LabelsTarget
+from dsray.targets import AnyTarget, AnyTargetSpec, ClassesTarget, LabelsTarget, NumberTarget
 from dsray.testing import (
     check_action,
     check_attack,
@@ -62,7 +62,8 @@ TEXT = TextSpec(column="text", length=6, vocabulary=20, tokenizer="")
 PICTURES = DigitsConfig(questions=False).tables()["train"].column("image")[:3].to_pylist()
 CLASSES = pa.table({"class": ["a", "b", "a", "c", "a"]})
 SETS = pa.table({"set": [["a", "b"], [], ["b"], ["c", "a", "c"], ["a"]], "words": ["a; b", "", "b", "c;a;c", "a"]})
-TARGETS_OF = {column: table for table in (CLASSES, SETS) for column in table.column_names}
+AMOUNTS = pa.table({"amount": [2.5, 10.0, -1.0, 2.5, 7.0]})
+TARGETS_OF = {column: table for table in (CLASSES, SETS, AMOUNTS) for column in table.column_names}
 """Rows for targets, by their column."""
 ROWS = pa.table({"image": [*PICTURES, None], "text": ["which digit", "", None, "which digit is it"]})
 """Rows for inputs, each missing in one of them."""
@@ -125,6 +126,8 @@ KINDS = (
             ClassesTarget(column="class", normal="b"),
             LabelsTarget(column="set"),
             LabelsTarget(column="words", threshold=0.3),
+            NumberTarget(column="amount"),
+            NumberTarget(column="amount", tolerance=2, coverage=0.5),
         ),
     ),
     Kind(
@@ -134,6 +137,8 @@ KINDS = (
             ClassesTarget(column="class").fit(CLASSES),
             LabelsTarget(column="set").fit(SETS),
             LabelsTarget(column="words").fit(SETS).replace(thresholds=(0.1, 0.5, 0.9)),
+            NumberTarget(column="amount").fit(AMOUNTS),
+            NumberTarget(column="amount").fit(AMOUNTS).replace(interval=1.5),
         ),
     ),
     Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),

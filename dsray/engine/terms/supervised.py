@@ -47,7 +47,8 @@ class SupervisedConfig(TermConfig):
         return given
 
     def losses(self, facts: Facts, smoothing: float = 0.0) -> Callable[[Context, Output], Tensor]:
-        """(context, one of its outputs) -> loss per row (batch,). A RequestError for weights that do not fit the target."""
+        """(context, one of its outputs) -> loss per row (batch,). A RequestError for what does not fit the target."""
+        facts.schema.target.check_loss(smoothing=smoothing, focal=self.focal)
         given = self.weights
         factors = (
             None if given is None else torch.from_numpy(facts.schema.target.weights(given, facts.counts, "weights"))

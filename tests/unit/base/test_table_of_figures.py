@@ -8,13 +8,13 @@ from constructed import METRICS, TIMINGS
 
 from dsray.base.figures import COMMON, Figure, figure, listed
 from dsray.engine.evaluate import Evaluation, Routes
-from dsray.likelihoods import Classes
+from dsray.likelihoods import Classes, Number
 from dsray.record.figures import called
 from dsray.record.judgements import KEPT
 from dsray.record.words import headed, hidden, spoken
 from dsray.report.comparison import Cell, written
 from dsray.spaces.config import TuneConfig
-from dsray.targets import ClassesSpec
+from dsray.targets import ClassesSpec, NumberSpec
 
 RARE = [
     *("test_rows_unlabelled", "val_accuracy_known", "val_rows_unknown", "val_robust_accuracy"),
@@ -33,6 +33,8 @@ def test_what_an_evaluation_finds_is_in_the_table():
     none = torch.zeros(2, dtype=torch.int64)
     found = Evaluation(torch.eye(2), none, none, Classes(), Routes(none, torch.zeros(1, 0), 1))
     assert [name for name in found.metrics() if listed(f"test_{name}") is None] == []
+    told = Evaluation(torch.eye(2), torch.zeros(2), none, Number(0.5, interval=1.0))
+    assert [name for name in told.metrics() if listed(f"test_{name}") is None] == []
 
 
 @pytest.mark.parametrize("name", ["test_", "test_accuracy_without_", "robust_rows", "accuracies/1", "a/b", ""])
@@ -47,6 +49,8 @@ def test_what_a_sweep_maximises_is_better_when_higher():
 
 def test_what_may_be_watched_has_a_direction():
     assert (*COMMON, "balanced_accuracy", "macro_f1") == ClassesSpec.watched()
+    assert (*COMMON, "mae", "rmse", "r2") == NumberSpec.watched()
+    assert [figure(name).gain(2.0) for name in ("mae", "rmse", "r2")] == [-2.0, -2.0, 2.0]
     assert [figure(name).gain(2.0) for name in ClassesSpec.watched()] == [2.0, 2.0, -2.0, 2.0, 2.0, 2.0]
     assert figure("loss").gain(float("nan")) == -float("inf")
     with pytest.raises(ValueError, match="steps has no better"):
