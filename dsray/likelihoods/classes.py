@@ -47,7 +47,9 @@ class Classes(Likelihood):
         """weights: (classes,). With `focal`, p is the probability of the true class."""
         found = F.cross_entropy(logits, target, reduction="none", ignore_index=-1, label_smoothing=smoothing)
         if focal > 0:
-            found = (1 - self.log_likelihood(logits, target).exp()) ** focal * found
+            missed = 1 - self.log_likelihood(logits, target).exp()
+            # where p is 1, a root of 0 has no slope, and nothing would come back but what is no number
+            found = missed.clamp(min=torch.finfo(missed.dtype).tiny) ** focal * found
         return found if weights is None else weights[target.clamp(min=0)] * found
 
     def log_likelihood(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -102,3 +102,14 @@ def test_ten_thousand_classes_are_counted_without_a_table_of_pairs():
     likelihood.figures(tally)
     assert tracemalloc.get_traced_memory()[1] < 20e6 and tally.numel() == 40_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("focal", [0.25, 0.5, 1.0, 2.0])
+def test_a_row_that_is_answered_for_sure_has_a_focal_loss_and_a_slope_of_none(focal, smoothing):
+    """In single precision its probability is 1, so that nothing is missed."""
+    logits, target = torch.tensor([[40.0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0]], requires_grad=True), torch.tensor([0, 0])
+    loss = Classes(NAMES).loss(logits, target, focal=focal, smoothing=smoothing)
+    loss.sum().backward()
+    assert torch.isfinite(logits.grad).all() and float(logits.grad[1, 0]) < -0.05
+    assert logits.grad[0].abs().max() < 1e-6 and loss.detach()[0] < 1e-6
