@@ -61,17 +61,19 @@ def check_operations(experiment: Experiment) -> None:
 
 
 def check_builds(experiment: Experiment, data: Prepared) -> None:
-    """A RequestError for a term, policy or sampler that is not built from facts, or that refuses those of the training rows."""
-    rows = data.splits["train"]
-    facts = Facts.of(data, rows, 1)
-    built: dict[str, TermConfig | PolicyConfig] = {"train.task": experiment.train.task}
-    built |= {f"train.policies.{i}": policy for i, policy in enumerate(experiment.train.policies)}
-    stages = experiment.adversarial.stages if experiment.adversarial else ()
-    built |= {f"adversarial.stages.{i}.loss": stage.loss for i, stage in enumerate(stages)}
-    for field, config in built.items():
-        _check_build(field, config.build, {"facts": facts})
-    strata = data.schema.target.strata(data.columns["target"][rows])
-    _check_build("train.sampler", experiment.train.sampler.build, {"facts": facts, "rows": rows, "strata": strata})
+    """A RequestError for a term, policy or sampler that is not built from facts, or that refuses those of a stage."""
+    attacked = experiment.adversarial.stages if experiment.adversarial else ()
+    losses = {stage.name: f"adversarial.stages.{i}.loss" for i, stage in enumerate(attacked)}
+    for stage in experiment.stages(data):
+        rows = stage.rows.select(data, "train")
+        facts = Facts.of(data, rows, stage.steps)
+        loss = losses.get(stage.name.rpartition("/")[2], "train.task")  # what the path of a stage ends with: its regime
+        built: dict[str, TermConfig | PolicyConfig] = {loss: stage.terms[0]}
+        built |= {f"train.policies.{i}": policy for i, policy in enumerate(stage.policies)}
+        for field, config in built.items():
+            _check_build(field, config.build, {"facts": facts})
+        strata = data.schema.target.strata(data.columns["target"][rows])
+        _check_build("train.sampler", stage.sampler.build, {"facts": facts, "rows": rows, "strata": strata})
 
 
 def _check_build(field: str, build: Callable[..., Any], given: dict[str, Any]) -> None:

@@ -32,6 +32,20 @@ class Picky(PolicyConfig):
         return lambda history: CONTINUE
 
 
+class Patient(PolicyConfig):
+    """Needs a stage of so many steps, of so many classes."""
+
+    kind: str = "test_builds:Patient"
+    least: int
+    classes: int
+
+    def build(self, facts):
+        there = int((facts.counts > 0).sum())
+        if facts.steps < self.least or there < self.classes:
+            raise RequestError(f"least: {facts.steps} steps of {there} classes are too few")
+        return lambda history: CONTINUE
+
+
 class Rowless(SamplerConfig):
     """Is not told which rows there are."""
 
@@ -52,6 +66,24 @@ def test_what_cannot_be_built_is_refused_by_its_path(digits, policy, said):
     x = Experiment.parse({"data": {"source": "digits"}, "model": {}, "train": {"policies": ["plateau", policy]}})
     with pytest.raises(RequestError, match=said):
         check_experiment(x, digits)
+
+
+TASKS = [{"name": "a", "classes": ["0", "1", "2"]}, {"name": "b", "classes": ["3", "4"]}]
+
+
+def test_each_stage_is_built_from_what_it_will_be_told(digits):
+    """Of its own rows and steps: of the second task's two classes, and no more and no fewer than 6 steps."""
+
+    def check(least, classes):
+        train = {"steps": 6, "policies": [Patient(least=least, classes=classes)]}
+        x = {"data": {"source": "digits"}, "model": {}, "train": train, "continual": {"tasks": TASKS}}
+        check_experiment(Experiment.parse(x), digits)
+
+    check(least=6, classes=2)
+    with pytest.raises(RequestError, match=r"^train\.policies\.0\.least: 6 steps of 3 classes are too few$"):
+        check(least=7, classes=1)
+    with pytest.raises(RequestError, match=r"^train\.policies\.0\.least: 6 steps of 2 classes are too few$"):
+        check(least=6, classes=3)
 
 
 def test_a_sampler_that_cannot_be_built_is_refused_by_its_path(digits):
