@@ -12,7 +12,7 @@ from dsray.engine.continual import ContinualConfig
 from dsray.engine.finetune import FinetuneConfig
 from dsray.engine.rows import RowFilter
 from dsray.engine.stage import Stage
-from dsray.engine.terms import TermConfig
+from dsray.engine.terms import SupervisedConfig, TermConfig
 from dsray.engine.views import ADVERSARIAL
 from dsray.learning import unfreezing_phases
 
@@ -80,9 +80,12 @@ def undefended(stages: list[Stage], train: TrainConfig) -> list[Stage]:
 
 
 def _without_attack(terms: tuple[TermConfig, ...], train: TrainConfig) -> tuple[TermConfig, ...]:
-    """The terms that read no adversarial rows; the task itself where none of them teaches it."""
+    """The terms that read no adversarial rows, and the task itself, in which rows count as in what it stands for."""
     kept = tuple(term for term in terms if ADVERSARIAL not in term.views)
-    return kept if any(term.kind == "task" for term in kept) else (train.task, *kept)
+    if any(term.kind == "task" for term in kept):
+        return kept
+    taught = next((term for term in terms if isinstance(term, SupervisedConfig)), train.task)
+    return (train.task.replace(weights=taught.weights, focal=taught.focal), *kept)
 
 
 def _stage(name: str, train: TrainConfig, regime: AdversarialStage | None) -> Stage:

@@ -42,7 +42,9 @@ class TrainConfig(Length):
     )
     optimizer: AnyOptimizer = AdamWConfig()
     rates: Rates = Field(Rates(), description="learning rates of every stage that brings none of its own")
-    task: TaskConfig = Field(TaskConfig(), description="the supervised loss")
+    task: TaskConfig = Field(
+        TaskConfig(), description="the supervised loss of clean stages; an adversarial one has its own `loss`"
+    )
     clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient; null for none")
     precision: Precision = Field("fp32", description="bf16 needs hardware that has it")
     average: AveragingConfig | None = Field(

@@ -117,3 +117,13 @@ def test_what_is_no_weight_is_refused(weights, said):
 def test_weights_are_written_and_read():
     x = experiment({"1": 2.0})
     assert Experiment.parse(x.tree()) == x
+
+
+@pytest.mark.parametrize("loss", [{"kind": "trades"}, {"kind": "madry", "weights": "balanced", "focal": 1.5}])
+def test_rows_count_in_the_undefended_twin_as_in_the_training_that_it_stands_beside(digits, loss):
+    x = experiment({"1": 2.0})
+    tree = x.tree() | {"adversarial": {"stages": [{"steps": 2, "epsilon": 0.1, "loss": loss}]}}
+    clean, taught = Experiment.parse(tree).undefended_stages(digits)
+    assert clean.terms == (x.train.task,)
+    (term,) = taught.terms
+    assert (term.kind, term.weights, term.focal) == ("task", loss.get("weights"), loss.get("focal", 0))
