@@ -26,6 +26,7 @@ from dsray.engine import (
 )
 from dsray.engine.controls import check_controls
 from dsray.engine.policies.watched import check_watched
+from dsray.engine.views import AVERAGED
 from dsray.experiment.overrides import apply_overrides, merge, parse_override
 from dsray.inputs import SPECS, InputSpec
 from dsray.models import AnyModel
@@ -60,6 +61,10 @@ class Experiment(Config):
             if round(self.train.batch * stage.share) == 0:
                 raise ValueError(
                     f"adversarial.stages.{i}.share: {stage.share:g} of {self.train.batch} rows is none; give more"
+                )
+            if AVERAGED in stage.loss.views and not self.train.average:
+                raise ValueError(
+                    f"adversarial.stages.{i}.loss: '{stage.loss.kind}' reads the average of the weights; give train.average"
                 )
         self.augment.choose({name: part.gives() for name, part in self.data.inputs.items()})
         check_watched(self.train.policies, self.data.target.gives().watched())

@@ -13,9 +13,9 @@ from dsray.engine import Cadence, LocalWorker, TrainState, fit
 from dsray.engine.actions import ActionConfig, AverageConfig, Border
 from dsray.engine.checkpoint import latest_checkpoint, load_checkpoint
 from dsray.engine.executions import SingleProcess
-from dsray.engine.terms import TermConfig
+from dsray.engine.terms import MadryConfig, TermConfig
 from dsray.engine.validate import validation_line
-from dsray.engine.views import AVERAGED, CLEAN
+from dsray.engine.views import ADVERSARIAL, AVERAGED, CLEAN
 from dsray.experiment import Experiment
 from dsray.runner.files import TrainingFiles, resume_history
 from dsray.runner.training import new_model, train
@@ -196,6 +196,26 @@ def test_a_term_reads_the_average_where_there_is_one(digits):
     _, lines = trained(x, digits, taught)
     pulls = [line["term/taught"] for line in lines if line["kind"] == "step"]
     assert pulls[:2] == [0.0, 0.0] and min(pulls[2:]) > 0  # the average begins as the weights themselves
+
+
+class Seer(MadryConfig):
+    """Adversarial training that reads the average."""
+
+    kind: Literal["test_average:Seer"] = "test_average:Seer"
+
+    @property
+    def views(self):
+        return (ADVERSARIAL, AVERAGED)
+
+
+def test_a_loss_that_reads_the_average_is_refused_where_nothing_averages(digits):
+    attacked = {"stages": [ATTACKED["stages"][0] | {"loss": Seer()}]}
+    assert len(experiment({"average": {}}, adversarial=attacked).stages(digits)) == 2
+    with pytest.raises(RequestError) as error:
+        experiment(adversarial=attacked)
+    assert str(error.value) == (
+        "adversarial.stages.0.loss: 'test_average:Seer' reads the average of the weights; give train.average"
+    )
 
 
 @pytest.mark.parametrize(
