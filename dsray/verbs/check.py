@@ -92,12 +92,14 @@ def _facts(experiment: Experiment, data: Prepared, model: Routed, stages: list[S
     table.add_row("steps", f"{sum(s.steps for s in stages):,} of {train.batch} rows")
     pieces = f" of {parallel.pipeline} pieces, {parallel.microbatches} microbatches," if parallel.pipeline > 1 else ""
     table.add_row("workers", f"{parallel.workers}{pieces} x {train.threads} threads, device {parallel.device}")
+    copies = 5 if train.average else 4
     memory = (
-        parameters * 16 + (activations or 0) * (train.batch // train.accumulate) * 4 + row * train.batch * 8
+        parameters * 4 * copies + (activations or 0) * (train.batch // train.accumulate) * 4 + row * train.batch * 8
     ) / 2**20
-    held = "weights, AdamW state, gradients and activations"
+    weights = "weights, their average" if train.average else "weights"
+    held = f"{weights}, AdamW state, gradients and activations"
     if activations is None:
-        held = "weights, AdamW state and gradients; activations, which only the model knows, come on top"
+        held = f"{weights}, AdamW state and gradients; activations, which only the model knows, come on top"
     table.add_row("memory", f"about {memory:,.0f} MiB a worker for {held}")
     if tune := experiment.tune:
         table.add_row("sweep", f"{tune.trials} trials over {', '.join(tune.space)}")
