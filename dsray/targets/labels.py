@@ -25,7 +25,7 @@ FIELD = "data.target"
 UNKNOWN = -1.0
 SHOWN = 5
 """Labels whose probability an answer tells."""
-_SEPARATOR = Field(";", min_length=1, description="between the labels where the column holds text; lists need none")
+_SEPARATOR = Field(";", min_length=1, description="between the labels where the column holds words; lists need none")
 
 
 class LabelsTarget(TargetConfig):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from dsray.base import RequestError
 from dsray.targets.names import MOST, as_names, holds_names, numbers_first
 
-NEEDS = "lists of words or whole numbers, or text with a separator"
+NEEDS = "lists of words or whole numbers, or words with a separator"
 
 
 class Pairs(NamedTuple):

@@ -39,7 +39,7 @@ class SupervisedConfig(TermConfig):
         if isinstance(given, dict):
             for name, factor in given.items():
                 if not isinstance(name, str):
-                    raise ValueError(f"names are texts; write '{name}' in quotes")
+                    raise ValueError(f"names are strings; write '{name}' in quotes")
                 if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
                     raise ValueError(f"the factor of '{name}' must be a number above 0; got {factor!r}")
         elif given not in (None, "balanced"):
