@@ -278,7 +278,14 @@ class LabelsSpec(TargetSpec):
         known = self.known(target)
         cuts = self._cuts()
         thresholds = self.thresholds or tuple((1 / (1 + np.exp(-cuts.astype(np.float64)))).tolist())
-        return labels_detail(self.labels, thresholds, logits[known], logits[known] > cuts, target[known] > 0)
+        one = self.constant(target, logits).given
+        return {
+            **({} if one is None else {"one_answer": one}),
+            **labels_detail(self.labels, thresholds, logits[known], logits[known] > cuts, target[known] > 0),
+        }
+
+    def right_where(self) -> str:
+        return "where all labels of the row are given and no others"
 
 
 def _in_words(labels: Sequence[str]) -> str:

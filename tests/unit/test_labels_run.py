@@ -213,6 +213,7 @@ def test_the_report_has_a_line_for_each_label(home: Path) -> None:
     assert [row[0] for row in table["rows"]] == LABELS
     assert np.mean(f1) == pytest.approx(metrics_of(home)["test_macro_f1"])
     page = (home / "run/report.html").read_text()
+    assert "An answer is right where all labels of the row are given and no others." in page
     assert "By label" in page and "macro F1" in page and "no label" in page
 
 

@@ -142,3 +142,12 @@ def test_doubts_are_said() -> None:
     assert "2 of the 2 labels ('a,b', 'c') have fewer than 5 validation rows and keep a threshold of 0.5" in found[1]
     with pytest.raises(RequestError, match=r"data.target.threshold: is chosen by at least 5 .* there are 4"):
         spec.check_rows(4)
+
+
+def test_a_model_that_says_the_same_of_every_row_is_told() -> None:
+    spec, target = fit(SETS), np.array(MATRIX, np.float32)
+    always = np.array([[-1.0, 1.0, 1.0]] * 5, np.float32)
+    assert spec.detail(always, target)["one_answer"] == "cat, dog"
+    assert spec.constant(target, always) == (0.4, "cat, dog")
+    always[0, 0] = 1
+    assert "one_answer" not in spec.detail(always, target)
