@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -39,14 +39,16 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
         shorthand: tuple[dict[str, Any], ...] = (),
         default: str | None = None,
         adapter: Adapter | None = None,
+        former: Mapping[str, str] | None = None,
     ):
         """shorthand: JSON Schemas of what else is accepted, because a validator before this one reads it.
 
         default: the kind of a mapping that names none. adapter: for what a kind of the user's own names, where that
-        is no config.
+        is no config. former: the kinds that earlier versions wrote, each with its name today.
         """
         self.members: dict[str, type[Plugin]] = {m.model_fields["kind"].default: m for m in members}
         self.shorthand, self.default, self.adapter = shorthand, default, adapter
+        self.former = dict(former or {})
 
     def __get_pydantic_core_schema__(self, source: type[Plugin], handler: GetCoreSchemaHandler) -> CoreSchema:
         def pick(value: Any) -> Plugin:
@@ -58,6 +60,7 @@ class one_of:  # noqa: N801 - reads as a word inside Annotated
                 value = {"kind": self.default, **value}
             if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
                 raise PydanticCustomError("kind", "needs a 'kind', one of {kinds}", {"kinds": ", ".join(self.members)})
+            value = {**value, "kind": self.former.get(value["kind"], value["kind"])}
             return self.find(value["kind"], source).model_validate(value)
 
         dump = core_schema.plain_serializer_function_ser_schema(lambda v: v.model_dump(mode="json"))

@@ -16,7 +16,7 @@ from dsray.models.base import ModelConfig
 from dsray.models.chosen import encoder_of, filled
 from dsray.models.depth import AnyDepth, EarlyExitConfig
 from dsray.models.encoders import AnyEncoder, Encoder
-from dsray.models.heads import AnyHead, ClassificationConfig
+from dsray.models.heads import AnyHead, LinearHeadConfig
 from dsray.models.model import RoutedModel
 from dsray.models.plain import adapter
 from dsray.models.trunk import TrunkConfig
@@ -30,7 +30,7 @@ class RoutedConfig(ModelConfig):
     encoders: dict[str, AnyEncoder] = Field({}, description="input -> its encoder; the first that reads it by default")
     trunk: TrunkConfig = TrunkConfig()
     depth: AnyDepth = Field(EarlyExitConfig(), description="which blocks a row runs")
-    head: AnyHead = ClassificationConfig()
+    head: AnyHead = LinearHeadConfig()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> RoutedConfig:

@@ -21,6 +21,7 @@ from dsray.base.sums import Damaged, check_sums, parse, write_sums
 from dsray.data.schema import Schema
 from dsray.models.base import ModelConfig
 from dsray.models.config import AnyModel
+from dsray.models.heads import FORMER
 
 FORMAT = 2
 """1 had no `sums.json`; it is still read."""
@@ -64,7 +65,7 @@ def load_model(
     is imported then, and a file that says something else is a RequestError.
     """
     about = _about(folder)
-    if expected is not None and not _agrees(about["model"], expected.model_dump(mode="json")):
+    if expected is not None and not _agrees(_renamed(about["model"]), expected.model_dump(mode="json")):
         raise RequestError(f"model: {folder} is not the model that its experiment names; train or copy it again")
     try:
         with guarded(f"model: {folder}", trust):
@@ -95,6 +96,14 @@ def restored(build: Callable[[], Routed], tensors: Mapping[str, Tensor]) -> Rout
             model = build()
         model.load_state_dict(tensors)
     return model
+
+
+def _renamed(model: Any) -> Any:
+    """What a file says of a model, with a head that earlier versions called otherwise by its name today."""
+    head = model.get("head") if isinstance(model, dict) else None
+    if not isinstance(head, dict) or head.get("kind") not in FORMER:
+        return model
+    return {**model, "head": {**head, "kind": FORMER[head["kind"]]}}
 
 
 def _agrees(written: Any, known: Any) -> bool:

@@ -83,7 +83,7 @@ def _train(state: TrainState, steps: int) -> None:
     batch = batch_of(prepared(), 12)
     for _ in range(steps):
         logits = state.model.train()(batch.inputs, batch.present).logits
-        torch.nn.functional.cross_entropy(logits, batch.target).backward()
+        state.model.likelihood.loss(logits, batch.target).mean().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 

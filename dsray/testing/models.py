@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch.nn import functional as F
 
 from dsray.base.batch import Batch
 from dsray.base.routed import Routed
@@ -37,7 +36,7 @@ def check_model(config: ModelConfig) -> None:
     with torch.no_grad():
         _check_answers(model.eval(), data.schema.target.outputs)
     exits = model.train()(batch.inputs, batch.present).exits
-    loss = torch.stack([F.cross_entropy(logits, batch.target) for logits in exits]).sum()
+    loss = torch.stack([model.likelihood.loss(logits, batch.target).mean() for logits in exits]).sum()
     assert loss.requires_grad, "no gradient reaches the model"
     loss.backward()
     _check_climbed(model.eval(), batch)
@@ -48,7 +47,7 @@ def check_model(config: ModelConfig) -> None:
 
 def _check_climbed(model: Routed, batch: Batch) -> None:
     values = batch.inputs[NAME].clone().requires_grad_()
-    climbed = model.classify(batch.with_input(NAME, values)).log_softmax(-1)[:, 0].sum()
+    climbed = model.likelihood.ascent(model.classify(batch.with_input(NAME, values)), batch.target).sum()
     gradient = torch.autograd.grad(climbed, values, allow_unused=True)[0]
     assert gradient is not None and gradient.any(), "no gradient reaches the values that an attack moves"
 

@@ -28,7 +28,7 @@ from dsray.inputs import AnyInput, AnySpec, ImageInput, ImageSpec, TextInput, Te
 from dsray.models import AnyModel, RoutedConfig
 from dsray.models.depth import AnyDepth, EarlyExitConfig, FullConfig
 from dsray.models.encoders import AnyEncoder, PatchConfig, TokensConfig
-from dsray.models.heads import AnyHead, ClassificationConfig
+from dsray.models.heads import AnyHead, LinearHeadConfig
 from dsray.models.plain import PlainConfig
 from dsray.optim import AdamWConfig, AnyOptimizer, SgdConfig
 from dsray.spaces import AnySpace, ChoiceSpace, EpsilonScheduleSpace, FloatSpace, IntSpace, LayerRatesSpace
@@ -142,7 +142,7 @@ KINDS = (
         ),
     ),
     Kind(AnyDepth, check_depth, (FullConfig(), EarlyExitConfig(), EarlyExitConfig(exits=(1, 3), threshold=0.5, cap=3))),
-    Kind(AnyHead, check_head, (ClassificationConfig(),)),
+    Kind(AnyHead, check_head, (LinearHeadConfig(),)),
     Kind(
         AnyModel,
         check_model,

@@ -1,13 +1,16 @@
-"""Who may know what: balls belong to threats, and a kind of input is named by what belongs to it alone."""
+"""Who may know what: balls belong to threats, a kind of input or target is named by what belongs to it alone."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
+
+from dsray import likelihoods
+from dsray.targets import TARGET_SPECS, TARGETS
 
 ROOT = Path(__file__).parents[2] / "dsray"
 THREATS = ROOT / "attacks" / "threats"
@@ -28,10 +31,32 @@ ALLOWED = {
     "targets/classlabel.py: elsewhere; a number may be meant as either, so write the names as text": "the type of a column",
     "data/tables.py: ; needs numbers or text": "the type of a column",
     "engine/rows.py: values of `column`, as text": "the type of a value",
+    "engine/terms/supervised.py: names are texts; write '": "the type of a value",
     "report/charts/frame.py: text": "an element of SVG",
     "report/charts/frame.py: text_anchor": "an attribute of SVG",
 }
 """What names none, though it looks so: `file: what was found`, and why."""
+KNOW_TARGETS = {
+    "targets": "each kind is a file there",
+    "likelihoods": "each kind is a file there",
+    "models/heads": "a head may be one of a kind",
+}
+"""The files that may name a kind of target, or take a model's answer from its logits."""
+ALLOWED_OF_TARGETS = {
+    "attacks/losses.py: Classes": "the public losses are those of a model that came from anywhere",
+    "data/schema.py: compares with classes": "a schema of 0.3 and before, which knew no others",
+    "data/schema.py: kind classes": "what such a schema is read as",
+    "inputs/vocabulary.py: argmax()": "of words, not of logits",
+    "models/attention.py: softmax()": "of the scores of keys",
+    "models/experts.py: sigmoid()": "of the affinity of experts",
+    "runner/evaluate.py: argmax()": "of how many inputs a row has",
+}
+"""What names none, though it looks so, or needs to: `file: what was found`, and why."""
+OF_LOGITS = re.compile(
+    r"(arg(max|min)|log_?(softmax|sigmoid|sumexp)|softmax|sigmoid|kl_div|(nll|bce|mse|l1)_loss|cross_entropy"
+    r"|(binary|sigmoid)_\w*entropy\w*)_?"
+)
+"""Functions by which a likelihood reads logits."""
 MEDIA = re.compile(r"\b(image|text)/[a-z(]")
 CLIPS = {"clamp", "clamp_", "clip", "clip_", "sign", "sign_", "clip_by_norm", "renorm"}
 RADII = {"epsilon", "epsilons", "radius", "eps"}
@@ -118,8 +143,47 @@ def identifiers(node: ast.AST) -> Iterator[tuple[str, bool]]:
 
 
 def knows_inputs(path: Path) -> bool:
+    return within(path, KNOW_INPUTS)
+
+
+def within(path: Path, rooms: Collection[str]) -> bool:
     relative = path.relative_to(ROOT)
-    return any(str(parent) in KNOW_INPUTS for parent in (relative, *relative.parents))
+    return any(str(parent) in rooms for parent in (relative, *relative.parents))
+
+
+def classes_of_targets() -> set[str]:
+    """Configs and specs of the kinds of target that dsray has, and their likelihoods."""
+    found = {member.__name__ for union in (TARGETS, TARGET_SPECS) for member in union.members.values()}
+    return found | {name for name, value in vars(likelihoods).items() if isinstance(value, type)} - {"Likelihood"}
+
+
+def targets_named(tree: ast.AST) -> list[str]:
+    """What in the code knows a kind of target: a comparison with it, a `kind` that is it, one of its classes, `.classes` or
+    `.labels` of anything but self, and a call of what makes an answer, or a loss, of logits."""
+    own, found = classes_of_targets(), []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if OF_LOGITS.fullmatch(name):
+                found.append(f"{name}()")
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name) if name in own:
+                found.append(name)
+            case ast.Attribute(value=ast.Name(id="self")):
+                pass
+            case ast.Attribute(attr="classes" | "labels" as name):
+                found.append(f".{name}")
+            case ast.Compare():
+                said = [part.value for part in (node.left, *node.comparators) if isinstance(part, ast.Constant)]
+                found += [f"compares with {kind}" for kind in said if kind in TARGETS.members]
+            case ast.MatchValue(value=ast.Constant(value=kind)) if kind in TARGETS.members:
+                found.append(f"compares with {kind}")
+            case ast.Dict():
+                pairs = [(k.value, v.value) for k, v in zip(node.keys, node.values, strict=True) if constants(k, v)]
+                found += [f"kind {kind}" for key, kind in pairs if key == "kind" and kind in TARGETS.members]
+    return found
+
+
+def constants(*nodes: ast.AST | None) -> bool:
+    return all(isinstance(node, ast.Constant) for node in nodes)
 
 
 @pytest.mark.parametrize("path", python(""), ids=lambda p: str(p.relative_to(ROOT)))
@@ -133,6 +197,13 @@ def test_a_kind_of_input_is_named_in_its_own_files_alone(path: Path):
     if not knows_inputs(path):
         found = [f"{path.relative_to(ROOT)}: {what}" for _, what in named(ast.parse(path.read_text()))]
         assert [what for what in found if what not in ALLOWED] == []
+
+
+@pytest.mark.parametrize("path", python(""), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_kind_of_target_is_known_by_its_own_files_alone(path: Path):
+    if not within(path, KNOW_TARGETS):
+        found = [f"{path.relative_to(ROOT)}: {what}" for what in targets_named(ast.parse(path.read_text()))]
+        assert [what for what in found if what not in ALLOWED_OF_TARGETS] == []
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: str(p.relative_to(ROOT)))
@@ -149,6 +220,17 @@ def test_what_is_allowed_is_there():
     }
     assert set(ALLOWED) <= found
     for room in KNOW_INPUTS:
+        assert any(what.startswith(room) for what in found), room
+
+
+def test_what_is_allowed_of_targets_is_there():
+    found = {
+        f"{path.relative_to(ROOT)}: {what}"
+        for path in python("")
+        for what in targets_named(ast.parse(path.read_text()))
+    }
+    assert set(ALLOWED_OF_TARGETS) <= found
+    for room in ("targets", "likelihoods"):
         assert any(what.startswith(room) for what in found), room
 
 
@@ -190,3 +272,27 @@ def test_the_guard_of_balls_sees(code: str, lines: list[int]):
 )
 def test_the_guard_of_names_sees(code: str, found: list[str]):
     assert [what for _, what in named(ast.parse(code))] == found
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("answer = logits.argmax(-1)", ["argmax()"]),
+        ("loss = F.cross_entropy(logits, batch.target)", ["cross_entropy()"]),
+        ("p = torch.softmax(logits, -1)", ["softmax()"]),
+        ("p = sigmoid(logits)", ["sigmoid()"]),
+        ("logits.log_softmax(-1).gather(1, target)", ["log_softmax()"]),
+        ("from dsray.targets import ClassesSpec", ["ClassesSpec"]),
+        ("if isinstance(spec, ClassesSpec): pass", ["ClassesSpec"]),
+        ("n = len(schema.target.classes)", [".classes"]),
+        ("n = spec.labels", [".labels"]),
+        ('if target.kind == "classes": pass', ["compares with classes"]),
+        ('match kind:\n    case "classes":\n        pass', ["compares with classes"]),
+        ('schema = {"kind": "classes", "column": "y"}', ["kind classes"]),
+        ('"""Of classes, by softmax(logits)."""\nname = "softmax"', []),
+        ("rows = self.classes\nbest = max(figures)\nright = ~likelihood.wrong(logits, target)", []),
+        ('loss = "cross_entropy"', []),
+    ],
+)
+def test_the_guard_of_targets_sees(code: str, found: list[str]):
+    assert targets_named(ast.parse(code)) == found

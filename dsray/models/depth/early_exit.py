@@ -14,7 +14,12 @@ class EarlyExitConfig(DepthConfig):
 
     kind: Literal["early_exit"] = "early_exit"
     exits: tuple[int, ...] = Field((1, 2), min_length=1, description="exit after these blocks, 1 is the first block")
-    threshold: float = Field(0.9, gt=0, le=1, description="confidence (softmax probability) at which a row leaves")
+    threshold: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="confidence at which a row leaves, the model's own probability that its answer is right",
+    )
     cap: int | None = Field(
         None, ge=1, description="most blocks that any row may run, an exit or the number of blocks; null: all"
     )

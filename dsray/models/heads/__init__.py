@@ -4,8 +4,10 @@ from typing import Annotated
 
 from dsray.base import one_of
 from dsray.models.heads.base import HeadConfig
-from dsray.models.heads.classification import ClassificationConfig, ClassificationHead
+from dsray.models.heads.linear import LinearHead, LinearHeadConfig
 
-AnyHead = Annotated[HeadConfig, one_of(ClassificationConfig)]
+FORMER = {"classification": "linear"}
+"""What experiments, records and models of 0.3 and before call a head, and its name."""
+AnyHead = Annotated[HeadConfig, one_of(LinearHeadConfig, former=FORMER)]
 
-__all__ = ["AnyHead", "ClassificationConfig", "ClassificationHead", "HeadConfig"]
+__all__ = ["FORMER", "AnyHead", "HeadConfig", "LinearHead", "LinearHeadConfig"]
