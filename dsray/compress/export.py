@@ -29,7 +29,7 @@ def export_onnx(model: Routed, example: Batch, path: Path) -> None:
     graph = model.exportable()
     present = [_present(example, name) for name in graph.present]
     inputs = [*graph.tensors, *(f"present_{name}" for name in graph.present)]
-    with evaluating(graph), _silence(), torch.no_grad():
+    with evaluating(graph), silence(), torch.no_grad():
         torch.onnx.export(
             graph,
             (*(example.inputs[name] for name in graph.tensors), *present),
@@ -67,7 +67,7 @@ def slim(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 @contextlib.contextmanager
-def _silence():  # type: ignore[no-untyped-def]
+def silence():  # type: ignore[no-untyped-def]
     """Keep the exporter's remarks (tracing a shape, its own deprecation) off the console."""
     level = logging.getLogger("torch.onnx").level
     logging.getLogger("torch.onnx").setLevel(logging.CRITICAL)

@@ -45,7 +45,8 @@ class Classes(Likelihood):
         weights: Tensor | None = None,
     ) -> Tensor:
         """weights: (classes,). With `focal`, p is the probability of the true class."""
-        found = F.cross_entropy(logits, target, reduction="none", ignore_index=-1, label_smoothing=smoothing)
+        known = target.clamp(min=-1)
+        found = F.cross_entropy(logits, known, reduction="none", ignore_index=-1, label_smoothing=smoothing)
         if focal > 0:
             missed = 1 - self.log_likelihood(logits, target).exp()
             # where p is 1, a root of 0 has no slope, and nothing would come back but what is no number

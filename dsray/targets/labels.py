@@ -89,6 +89,7 @@ class LabelsSpec(TargetSpec):
     thresholds: tuple[float, ...] = ()
 
     chosen: ClassVar[tuple[str, ...]] = ("thresholds",)
+    figures: ClassVar[tuple[str, ...]] = ("macro_f1", "micro_f1", "average_precision")
     answer: ClassVar[type[BaseModel]] = LabelsAnswer
 
     @property

@@ -9,6 +9,7 @@ from dsray.testing.depth import check_depth
 from dsray.testing.encoders import check_encoder
 from dsray.testing.heads import check_head
 from dsray.testing.inputs import check_input, check_spec
+from dsray.testing.likelihoods import check_likelihood
 from dsray.testing.models import check_model
 from dsray.testing.operations import check_operation
 from dsray.testing.optimizers import check_optimizer
@@ -30,6 +31,7 @@ __all__ = [
     "check_encoder",
     "check_head",
     "check_input",
+    "check_likelihood",
     "check_model",
     "check_operation",
     "check_optimizer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from dsray.base.batch import Batch
+from dsray.base.likelihood import Likelihood
 from dsray.base.routed import Routed
 from dsray.models import ModelConfig
 from dsray.testing.exported import check_exported, check_kept
@@ -30,6 +31,9 @@ def check_model(config: ModelConfig) -> None:
         raise AssertionError(f"build does not work on the meta device ({error}); weights come in pretrained") from error
     torch.manual_seed(0)
     model = config.build(data.schema)
+    assert isinstance(getattr(model, "likelihood", None), Likelihood), (
+        "it does not say what its logits mean: likelihood"
+    )
     config.pretrained(model)
     shapes = [{name: value.shape for name, value in made.state_dict().items()} for made in (model, planned)]
     assert shapes[0] == shapes[1], "it has other parameters when it is built on the meta device"

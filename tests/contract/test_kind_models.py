@@ -19,9 +19,9 @@ class Linear(Routed):
     gain = 1.0
     routing = None
 
-    def __init__(self, classes):
+    def __init__(self, likelihood):
         super().__init__()
-        self.linear = nn.Linear(64, classes)
+        self.likelihood, self.linear = likelihood, nn.Linear(64, likelihood.outputs)
 
     def forward(self, inputs, present, *, full=False):
         logits = self.logits(inputs["image"], present["image"])
@@ -51,7 +51,7 @@ class LinearConfig(ModelConfig):
     kind: str = "linear"
 
     def build(self, schema):
-        return Linear(len(schema.target.classes))
+        return Linear(schema.target.likelihood())
 
 
 def test_a_model_of_another_package_keeps_its_promises():
@@ -104,12 +104,12 @@ def without_gradient(self, image, present):
 def test_a_broken_model_is_found_out(logits, promise):
     model = type("Broken", (Linear,), {"logits": logits})
     with pytest.raises(AssertionError, match=promise):
-        check_model(broken(LinearConfig, build=lambda self, schema: model(len(schema.target.classes))))
+        check_model(broken(LinearConfig, build=lambda self, schema: model(schema.target.likelihood())))
 
 
 def test_a_model_that_reads_weights_in_build_is_found_out():
     def build(self, schema):
-        model = Linear(len(schema.target.classes))
+        model = Linear(schema.target.likelihood())
         float(model.linear.weight.sum())
         return model
 
@@ -120,4 +120,4 @@ def test_a_model_that_reads_weights_in_build_is_found_out():
 def test_what_a_model_tells_of_its_routing_is_true():
     model = type("Broken", (Linear,), {"routing": Routing(2, 0, 2, None)})
     with pytest.raises(AssertionError, match="it has routing, and tells of no blocks and experts"):
-        check_model(broken(LinearConfig, build=lambda self, schema: model(len(schema.target.classes))))
+        check_model(broken(LinearConfig, build=lambda self, schema: model(schema.target.likelihood())))

@@ -29,6 +29,8 @@ ALLOWED = {
     "attacks/judging.py: image": "one of them, in its errors",
     "cli.py: vision, text or multimodal": "the names of starters",
     "targets/classlabel.py: elsewhere; a number may be meant as either, so write the names as text": "the type of a column",
+    "targets/labels.py: between the labels where the column holds text; lists need none": "the type of a column",
+    "targets/sets.py: lists of words or whole numbers, or text with a separator": "the type of a column",
     "data/tables.py: ; needs numbers or text": "the type of a column",
     "engine/rows.py: values of `column`, as text": "the type of a value",
     "engine/terms/supervised.py: names are texts; write '": "the type of a value",
@@ -152,9 +154,13 @@ def within(path: Path, rooms: Collection[str]) -> bool:
 
 
 def classes_of_targets() -> set[str]:
-    """Configs and specs of the kinds of target that dsray has, and their likelihoods."""
-    found = {member.__name__ for union in (TARGETS, TARGET_SPECS) for member in union.members.values()}
-    return found | {name for name, value in vars(likelihoods).items() if isinstance(value, type)} - {"Likelihood"}
+    """Configs and specs of the kinds of target that dsray has."""
+    return {member.__name__ for union in (TARGETS, TARGET_SPECS) for member in union.members.values()}
+
+
+def of_likelihoods() -> set[str]:
+    """Their likelihoods, whose names are words that mean something else elsewhere."""
+    return {name for name, value in vars(likelihoods).items() if isinstance(value, type)} - {"Likelihood"}
 
 
 def targets_named(tree: ast.AST) -> list[str]:
@@ -167,6 +173,8 @@ def targets_named(tree: ast.AST) -> list[str]:
                 found.append(f"{name}()")
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name) if name in own:
                 found.append(name)
+            case ast.ImportFrom(module=str(room)) if room.startswith("dsray.likelihoods"):
+                found += [alias.name for alias in node.names if alias.name in of_likelihoods()]
             case ast.Attribute(value=ast.Name(id="self")):
                 pass
             case ast.Attribute(attr="classes" | "labels" as name):
@@ -283,6 +291,8 @@ def test_the_guard_of_names_sees(code: str, found: list[str]):
         ("p = sigmoid(logits)", ["sigmoid()"]),
         ("logits.log_softmax(-1).gather(1, target)", ["log_softmax()"]),
         ("from dsray.targets import ClassesSpec", ["ClassesSpec"]),
+        ("from dsray.likelihoods import Likelihood, Number", ["Number"]),
+        ("Number = Callable[[int], float]", []),
         ("if isinstance(spec, ClassesSpec): pass", ["ClassesSpec"]),
         ("n = len(schema.target.classes)", [".classes"]),
         ("n = spec.labels", [".labels"]),
