@@ -29,11 +29,8 @@ ALLOWED = {
     "attacks/judging.py: image": "one of them, in its errors",
     "cli.py: vision, text or multimodal": "the names of starters",
     "targets/classlabel.py: elsewhere; a number may be meant as either, so write the names as text": "the type of a column",
-    "targets/labels.py: between the labels where the column holds text; lists need none": "the type of a column",
-    "targets/sets.py: lists of words or whole numbers, or text with a separator": "the type of a column",
     "data/tables.py: ; needs numbers or text": "the type of a column",
     "engine/rows.py: values of `column`, as text": "the type of a value",
-    "engine/terms/supervised.py: names are texts; write '": "the type of a value",
     "report/charts/frame.py: text": "an element of SVG",
     "report/charts/frame.py: text_anchor": "an attribute of SVG",
 }
