@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from dsray.augment import AugmentConfig
 from dsray.base import Config, RequestError, explain
 from dsray.compress import CompressConfig
-from dsray.data import DataConfig, Prepared
+from dsray.data import BalancedConfig, DataConfig, Prepared
 from dsray.data.movable import ranges
 from dsray.engine import (
     AdversarialConfig,
@@ -26,6 +26,7 @@ from dsray.engine import (
 )
 from dsray.engine.controls import check_controls
 from dsray.engine.policies.watched import check_watched
+from dsray.engine.terms import SupervisedConfig, TermConfig
 from dsray.engine.views import AVERAGED
 from dsray.experiment.overrides import apply_overrides, merge, parse_override
 from dsray.inputs import SPECS, InputSpec
@@ -69,6 +70,7 @@ class Experiment(Config):
         self.augment.choose({name: part.gives() for name, part in self.data.inputs.items()})
         check_watched(self.train.policies, self.data.target.gives().watched())
         check_controls(self.train.policies, bool(self.adversarial and self.adversarial.stages))
+        self._classes_count_once()
         if self.adversarial:
             self.adversarial.check_threats(ranges(self.data))
         replay = self.continual.replay(1) if self.continual else None
@@ -92,6 +94,19 @@ class Experiment(Config):
         specs = cast(dict[str, type[InputSpec]], SPECS.members)
         kinds = {name: specs.get(config.kind) for name, config in self.data.inputs.items()}
         object.__setattr__(self, "model", self.model.for_inputs(kinds))  # frozen for everybody else
+
+    def _classes_count_once(self) -> None:
+        """Balanced weights are of the rows as they are, and a balanced sampler draws others."""
+        if not isinstance(self.train.sampler, BalancedConfig):
+            return
+        losses: dict[str, TermConfig] = {"train.task": self.train.task}
+        for i, stage in enumerate(self.adversarial.stages if self.adversarial else ()):
+            losses[f"adversarial.stages.{i}.loss"] = stage.loss
+        for field, loss in losses.items():
+            if isinstance(loss, SupervisedConfig) and loss.weights == "balanced":
+                raise ValueError(
+                    f"{field}.weights: balanced beside train.sampler: balanced makes up for rare classes twice; keep one"
+                )
 
     def _parts_fit(self) -> None:
         workers, parts = self.parallel.workers, self.train.accumulate

@@ -41,7 +41,7 @@ TREE = {
     },
 }
 STEPS = 24
-SUPERVISED = {"weights": "balanced", "focal": 2}
+SUPERVISED = {"weights": {"1": 3.0}, "focal": 2}
 FLAT = {"kind": "reduce_rate", "patience": 1, "tolerance": 1, "least": 0.1}
 """No accuracy improves by more than 1: the rate halves at each validation but the first of a stage."""
 UNEVEN = {

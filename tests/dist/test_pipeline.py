@@ -150,7 +150,7 @@ def lines(files, kind):
             | {
                 "validate_every": 1,
                 "sampler": "balanced",
-                "task": {"weights": "balanced", "focal": 2},
+                "task": {"weights": {"1": 3.0}, "focal": 2},
                 "policies": [{"kind": "reduce_rate", "patience": 1, "tolerance": 1, "least": 0.2}],
             }
         },

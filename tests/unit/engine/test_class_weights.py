@@ -127,3 +127,20 @@ def test_rows_count_in_the_undefended_twin_as_in_the_training_that_it_stands_bes
     assert clean.terms == (x.train.task,)
     (term,) = taught.terms
     assert (term.kind, term.weights, term.focal) == ("task", loss.get("weights"), loss.get("focal", 0))
+
+
+@pytest.mark.parametrize("where", ["task", "loss"])
+def test_rare_classes_are_made_up_for_once(where):
+    """By rows that are drawn more often or that weigh more: both would make them weigh more than the others."""
+    path = "train.task" if where == "task" else "adversarial.stages.0.loss"
+    tree = experiment("balanced", where).tree()
+    tree["train"]["sampler"] = "balanced"
+    with pytest.raises(RequestError) as error:
+        Experiment.parse(tree)
+    assert str(error.value) == (
+        f"{path}.weights: balanced beside train.sampler: balanced makes up for rare classes twice; keep one"
+    )
+    for weights in ({"1": 2.0}, None):
+        tree = experiment(weights, where).tree()
+        tree["train"]["sampler"] = "balanced"
+        assert Experiment.parse(tree).train.sampler.kind == "balanced"

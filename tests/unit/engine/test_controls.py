@@ -142,7 +142,7 @@ def test_a_killed_run_goes_on_with_what_was_set(digits, tmp_path, uneven):
     x = experiment(FLAT, After(factors={"epsilon": 0.5, "share": 1.5}), **sections)
     if uneven:
         x = x.replace(
-            train=x.train.replace(sampler="balanced", task={"kind": "task", "weights": "balanced", "focal": 2})
+            train=x.train.replace(sampler="balanced", task={"kind": "task", "weights": {"1": 3.0}, "focal": 2})
         )
     whole, lines = run(x, digits, tmp_path / "whole")
     for die_at in (6, 11, 17, 20, 23):
