@@ -47,7 +47,7 @@ class Labels(Likelihood):
     ) -> Tensor:
         """The sum over the labels. smoothing: each is 1 - smoothing / 2 certain. focal: p is the probability of what is
         true of the label. weights: (labels,), a factor where the row has the label."""
-        true = (target > 0).float()
+        logits, true = logits.float(), (target > 0).float()  # in bf16 the slope of a label that is nearly sure is lost
         soft = true * (1 - smoothing) + smoothing / 2
         each = F.softplus(logits) - soft * logits
         if focal > 0:

@@ -112,3 +112,12 @@ def test_tallies_of_parts_add_up_and_one_answer_is_said() -> None:
     assert "one_answer" not in likelihood.said(parts)
     always = torch.tensor([[9.0, -9.0, 9.0, -9.0, -9.0]]).expand(300, -1)
     assert likelihood.said(likelihood.tally(always, target))["one_answer"] == "a, c"
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_labels_that_are_nearly_sure_have_their_slope_in_mixed_precision(precision) -> None:
+    """sigmoid(z) - y, of logits that are whole numbers in both."""
+    logits, target = torch.tensor([[6.0, -7, 3]], dtype=precision, requires_grad=True), torch.tensor([[1.0, 0, 1]])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        Labels(("a", "b", "c")).loss(logits, target).sum().backward()
+    assert torch.allclose(logits.grad.float(), logits.detach().float().sigmoid() - target, rtol=0.01, atol=0)
