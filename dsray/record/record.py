@@ -348,5 +348,5 @@ def _latest(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 key: old for key, old in kept.items() if not isinstance(old.get("step"), int) or old["step"] <= step
             }
         reached = step
-        kept[(step, line.get("kind"), line.get("stage"), line.get("event"))] = line
+        kept[(step, *(line.get(name) for name in ("kind", "stage", "event", "action")))] = line
     return list(kept.values())

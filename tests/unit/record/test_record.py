@@ -289,6 +289,16 @@ def test_history_of_a_resumed_run_counts_each_step_once(tmp_path: Path) -> None:
     assert sum(line["kind"] == "validation" for line in record.history()) == 1
 
 
+def test_history_has_all_that_was_said_at_one_step(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    lines = [
+        {"kind": "action", "step": 4, "stage": "clean", "action": name, "rows": 3} for name in ("prune", "refresh")
+    ]
+    lines += [{"kind": "validation", "step": 4, "stage": "clean"}]
+    (record.path / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert record.history() == lines
+
+
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     record = make(tmp_path)
     content = {f"figure_{i}": i / 7 for i in range(3000)}
