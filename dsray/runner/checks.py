@@ -64,8 +64,10 @@ def check_builds(experiment: Experiment, data: Prepared) -> None:
     """A RequestError for a term, policy or sampler that is not built from facts, or that refuses those of a stage."""
     attacked = experiment.adversarial.stages if experiment.adversarial else ()
     losses = {stage.name: f"adversarial.stages.{i}.loss" for i, stage in enumerate(attacked)}
-    for stage in experiment.stages(data):
-        rows = stage.rows.select(data, "train")
+    stages = experiment.stages(data)
+    rows_of = {chosen: chosen.select(data, "train") for chosen in {stage.rows for stage in stages}}
+    for stage in stages:
+        rows = rows_of[stage.rows]
         facts = Facts.of(data, rows, stage.steps)
         loss = losses.get(stage.name.rpartition("/")[2], "train.task")  # what the path of a stage ends with: its regime
         built: dict[str, TermConfig | PolicyConfig] = {loss: stage.terms[0]}
