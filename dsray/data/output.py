@@ -29,8 +29,19 @@ def _write_csv(table: pa.Table, path: Path) -> None:
     for i, field in enumerate(table.schema):
         if pa.types.is_list(field.type):
             names = table.column(i).cast(pa.list_(pa.string()))
+            _check_separable(names, field.name)
             table = table.set_column(i, field.name, pc.binary_join(names, SEPARATOR))
     pyarrow.csv.write_csv(table, path)
+
+
+def _check_separable(lists: pa.ChunkedArray, column: str) -> None:
+    values = pc.list_flatten(lists)
+    inside = values.filter(pc.match_substring(values, SEPARATOR))
+    if len(inside):
+        raise RequestError(
+            f"out: column '{column}' holds {inside[0].as_py()!r}, and '{SEPARATOR}' stands between the values of a list in CSV; "
+            "give a file .parquet or .jsonl"
+        )
 
 
 _WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {

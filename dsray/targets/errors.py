@@ -18,14 +18,14 @@ def errors_by_truth(
     the width of the interval, None where there is none."""
     there = np.isfinite(truth)
     truth, error = truth[there], (answer - truth)[there]
-    order = np.argsort(truth, kind="stable")
+    edges = np.quantile(truth, np.arange(1, PARTS) / PARTS) if len(truth) else truth
+    tenth = np.searchsorted(np.unique(edges), truth, side="right")
     rows = []
-    for part in np.array_split(order, PARTS):
-        if not len(part):
-            continue
+    for one in np.unique(tenth):
+        part = np.flatnonzero(tenth == one)
         bias, size = written(error[part].mean(), scale), written(np.abs(error[part]).mean(), scale)
         near = float((np.abs(error[part]) <= tolerance).mean())
-        line = [f"{written(truth[part[0]], scale)} to {written(truth[part[-1]], scale)}", len(part), bias, size, near]
+        line = [_range(truth[part], scale), len(part), bias, size, near]
         if half is not None:
             within = half[there][part]
             line += [float((np.abs(error[part]) <= within).mean()), written(2 * within.mean(), scale)]
@@ -36,12 +36,17 @@ def errors_by_truth(
         "title": "Errors by size of the truth",
         "columns": columns + ([["within the interval", "share"], ["mean width", None]] if half is not None else []),
         "rows": rows,
-        "note": "Each line is a tenth of the rows. The interval holds the truth as often as it should over all rows, not in "
-        "each line.",
+        "note": "Each line is a tenth of the rows, or more where truths are equal. The interval holds the truth as often as it "
+        "should over all rows, not in each line.",
     }
 
 
-def truth_and_answer(truth: np.ndarray, answer: np.ndarray, scale: float) -> dict[str, Any]:
+def _range(truth: np.ndarray, scale: float) -> str:
+    low, high = written(truth.min(), scale), written(truth.max(), scale)
+    return low if low == high else f"{low} to {high}"
+
+
+def truth_and_answer(truth: np.ndarray, answer: np.ndarray, tolerance: float, scale: float) -> dict[str, Any]:
     """A heat map of rows counted by truth and answer, over the range in which 98 % of either lie; the others are at its rim."""
     there = np.isfinite(truth) & np.isfinite(answer)
     both = np.concatenate([truth[there], answer[there]])
@@ -59,5 +64,5 @@ def truth_and_answer(truth: np.ndarray, answer: np.ndarray, scale: float) -> dic
         "columns": names,
         "row_name": "truth",
         "column_name": "answer",
-        "note": "Rows counted; right answers are on the diagonal.",
+        "note": f"Rows counted; an answer that is the truth is on the diagonal, and right within {written(tolerance, scale)} of it.",
     }

@@ -60,7 +60,13 @@ class LabelsTarget(TargetConfig):
         column = train.column(self.column)
         labels = label_names(column, self.column, self.separator, FIELD)
         spec = LabelsSpec(column=self.column, separator=self.separator, threshold=self.threshold, labels=labels)
-        return spec.replace(rows_of_each=tuple(spec.rows_with(pairs_of(column, self.separator)).tolist()))
+        rows = spec.rows_with(pairs_of(column, self.separator)).tolist()
+        if min(rows) == len(column):
+            raise RequestError(
+                f"{FIELD}: column '{self.column}' holds the same labels in every training row ({_in_words(labels[:5])}"
+                f"{', ...' if len(labels) > 5 else ''}); there is nothing to tell apart"
+            )
+        return spec.replace(rows_of_each=tuple(rows))
 
     def learnt(self, spec: TargetSpec) -> bool:
         same = ("column", "separator", "threshold")

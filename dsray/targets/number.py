@@ -31,7 +31,7 @@ SAME = 1e-3
 SLACK = 1e-6
 """Standard deviations that float32 may be off by."""
 FAR = 30.0
-"""Standard deviations from the mean beyond which a single row decides squared errors."""
+"""Standard deviations from the mean beyond which a single row decides squared errors, as does one that is half of them."""
 
 
 class NumberTarget(TargetConfig):
@@ -235,6 +235,10 @@ class NumberSpec(TargetSpec):
         z = float(target)
         return None if math.isnan(z) else told(self.mean + self.scale * z, self.scale * max(1.0, abs(z)))
 
+    def show_target(self, target: np.ndarray) -> str | None:
+        found = self.show(target)
+        return None if found is None else written(found, self.scale)
+
     def show_answer(self, answer: Mapping[str, Any]) -> str:
         value = written(answer["value"], self.scale)
         if answer["low"] is None:
@@ -257,7 +261,7 @@ class NumberSpec(TargetSpec):
 
     def remarks(self, targets: Mapping[str, np.ndarray]) -> Iterator[str]:
         farthest = float(np.abs(targets["train"]).max())
-        if farthest > FAR:
+        if farthest > FAR or farthest**2 > len(targets["train"]) / 2:
             yield (
                 f"column '{self.column}' holds a number {farthest:,.0f} standard deviations from the mean of the training "
                 "rows; such rows decide rmse and r2, and mae says more"
@@ -290,7 +294,7 @@ class NumberSpec(TargetSpec):
         return {
             **({} if one is None else {"one_answer": one}),
             "tables": [errors_by_truth(truth, answer, half, self.tolerance, self.scale)],
-            "heat_maps": [truth_and_answer(truth, answer, self.scale)],
+            "heat_maps": [truth_and_answer(truth, answer, self.tolerance, self.scale)],
         }
 
 

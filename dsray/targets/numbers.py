@@ -50,6 +50,12 @@ def centred(values: np.ndarray, column: str, field: str) -> tuple[float, float]:
             f"{field}: column '{column}' holds numbers up to {largest:g} that lie {scale:g} from their mean, which "
             "float64 does not tell apart; subtract a constant or give other units"
         )
+    standard = ((values - mean) / scale).astype(np.float32)
+    if len(np.unique(standard)) < len(np.unique(values)) / 2:
+        raise RequestError(
+            f"{field}: column '{column}' holds numbers up to {largest:g}, beside which most others are the same in float32; "
+            "remove what lies so far out, or give logarithms"
+        )
     return mean, scale
 
 

@@ -53,6 +53,8 @@ def single_labels(column: str, separator: str, labels: Sequence[str], train: np.
     if train.sum(-1).max(initial=0) > 1:
         return
     other = [sign for sign in _OTHER_SEPARATORS if sign != separator and any(sign in name for name in labels)]
+    if len(labels) == 1 and not other:
+        return  # a label that a row has or not
     hint = f"some hold '{other[0]}', and data.target.separator is '{separator}'" if other else "data.label asks for one"
     yield f"no training row has more than one label in column '{column}'; {hint}"
 

@@ -61,6 +61,8 @@ def label_names(column: pa.ChunkedArray, label: str, separator: str, field: str)
     names = pairs_of(column, separator).names
     if names.null_count:
         raise RequestError(f"{field}: lists of column '{label}' hold {names.null_count:,} nulls; remove them")
+    if blank := pc.sum(pc.equal(pc.utf8_trim_whitespace(names), "")).as_py():
+        raise RequestError(f"{field}: lists of column '{label}' hold {blank:,} labels without a letter; remove them")
     found = pc.unique(names).to_pylist()
     if not 1 <= len(found) <= MOST:
         raise RequestError(

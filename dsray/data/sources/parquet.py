@@ -136,6 +136,9 @@ def _plain(table: pa.Table) -> pa.Table:
 def _plain_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(kind):
         return pa.struct([field.with_type(_plain_type(field.type)) for field in kind])
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        bare = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return bare(kind.value_field.with_type(_plain_type(kind.value_type)))
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
 

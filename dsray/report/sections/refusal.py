@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from dsray.record.record import Record
@@ -44,7 +45,7 @@ def _lead(record: Record) -> list[str]:
         said = [sentence(all_of_them)]
     else:
         said = [
-            f"An answer of a confidence below {number(point['threshold'])} is refused: {answered(metrics, 'test')}, where "
+            f"An answer of a confidence below {_threshold(point['threshold'])} is refused: {answered(metrics, 'test')}, where "
             f"{percent(metrics['test_accuracy'])} of all would be. On the validation rows, by which this was chosen, "
             f"{percent(point['coverage'])} were answered and {percent(point['error_rate'])} of these answers wrong."
         ]
@@ -54,3 +55,10 @@ def _lead(record: Record) -> list[str]:
             f"first in {percent(metrics['test_auroc_out_of_scope'])} of all pairs."
         )
     return said
+
+
+def _threshold(value: float) -> str:
+    """With so many digits that one just below 1 is told from it."""
+    if not 0.999 < value < 1:
+        return number(value)
+    return f"{value:.{min(17, 1 - math.floor(math.log10(1 - value)))}f}"

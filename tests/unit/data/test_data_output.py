@@ -59,3 +59,14 @@ def test_a_place_that_cannot_be_written_is_a_wrong_request():
     for name in ("x.csv", "x.parquet", "x.jsonl"):
         with pytest.raises(RequestError, match=r"^out: cannot write /proc/x.* \(.+\); give another path"):
             write_rows(TABLE, Path("/proc") / name)
+
+
+def test_a_list_whose_values_hold_the_separator_is_no_csv(tmp_path):
+    table = pa.table({"prediction": [["a", "b;c"], []]})
+    with pytest.raises(
+        RequestError, match=r"^out: column 'prediction' holds 'b;c', and ';' stands between .* \.parquet or \.jsonl"
+    ):
+        write_rows(table, tmp_path / "x.csv")
+    assert list(tmp_path.iterdir()) == []
+    write_rows(table, tmp_path / "x.jsonl")
+    assert json.loads((tmp_path / "x.jsonl").read_text().split("\n")[0]) == {"prediction": ["a", "b;c"]}

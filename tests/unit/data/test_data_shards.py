@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -89,3 +90,18 @@ def test_files_that_have_nothing_in_common(tmp_path):
         RequestError, match=r"^data.source.train: the files of folder '.*train' have no column in common$"
     ):
         prepared(tmp_path, FIRST, pa.table({"words": ["a"]}))
+
+
+@pytest.mark.parametrize("bare", [pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_lists_of_views_and_of_dictionaries_are_lists_of_text(tmp_path, bare):
+    tags = [["a", "b"], ["b"], [], ["a"]] * 10
+    words = pa.array([w for row in tags for w in row]).cast(bare)
+    offsets = pa.array([0, *np.cumsum([len(row) for row in tags])], pa.int32())
+    lists = pa.ListArray.from_arrays(offsets, words)
+    pq.write_table(pa.table({"text": [f"w{i}" for i in range(40)], "tags": lists}), tmp_path / "train.parquet")
+    pq.write_table(pa.table({"text": ["a", "b"], "tags": [["a"], []]}), tmp_path / "test.parquet")
+    source = {"kind": "parquet", **{split: str(tmp_path / f"{split}.parquet") for split in ("train", "test")}}
+    target = {"kind": "labels", "column": "tags"}
+    data = prepare(DataConfig.model_validate({"source": source, "text": {"column": "text"}, "target": target}))
+    assert data.schema.target.labels == ("a", "b")
+    assert data.columns["target"][data.splits["test"]].tolist() == [[1, 0], [0, 0]]

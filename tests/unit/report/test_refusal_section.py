@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from rich.console import Console
 
 from dsray.record import Record
-from dsray.report.sections.refusal import refusal
+from dsray.report.sections.refusal import _threshold, refusal
 from dsray.terminal.closing import closing_table
 
 CURVE = [[0.5, 0.01], [0.9, 0.02], [1.0, 0.05]]
@@ -60,3 +61,17 @@ def test_a_record_without_the_curve_has_no_section(tmp_path):
     record.write_json("evaluation.json", {})
 
     assert refusal(record) is None
+
+
+@pytest.mark.parametrize(
+    ("threshold", "shown"),
+    [
+        (0.5, "0.5"),
+        (0.99994, "0.999940"),
+        (0.9999815339935324, "0.999982"),
+        (1.0, "1"),
+        (1 - 2**-53, "0.99999999999999989"),
+    ],
+)
+def test_a_threshold_just_below_one_is_not_shown_as_one(threshold: float, shown: str) -> None:
+    assert _threshold(threshold) == shown

@@ -151,3 +151,24 @@ def test_a_model_that_says_the_same_of_every_row_is_told() -> None:
     assert spec.constant(target, always) == (0.4, "cat, dog")
     always[0, 0] = 1
     assert "one_answer" not in spec.detail(always, target)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            [["cat", "dog"], ["dog", "cat", "cat"]],
+            "holds the same labels in every training row \\(cat, dog\\); there is nothing",
+        ),
+        ([["cat", ""], ["dog", " "]], "lists of column 'tags' hold 2 labels without a letter; remove them"),
+    ],
+)
+def test_sets_that_cannot_be_learnt_are_refused(values: Any, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        fit(values)
+
+
+def test_a_single_label_that_a_row_has_or_not_is_nothing_to_remark() -> None:
+    spec = fit([["cat"], [], ["cat"], []], threshold=0.5)
+    target = spec.encode(pa.table({"tags": [["cat"], []]}).column("tags"))
+    assert list(spec.remarks(dict.fromkeys(("train", "validation", "test"), target))) == []

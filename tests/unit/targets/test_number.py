@@ -257,6 +257,36 @@ def test_the_detail_of_a_report_counts_every_row():
     assert sum(map(sum, detail["heat_maps"][0]["values"])) == 400
 
 
+def test_equal_truths_stand_in_one_line_and_the_map_says_within_what_an_answer_is_right():
+    given = np.array([50.0] * 60 + [70.0] * 30 + [90.0] * 10)
+    spec = fitted(given, tolerance=5)
+    target = spec.encode(table(given)["age"])
+    detail = spec.detail(np.stack([target + 1 / spec.scale, np.zeros_like(target)], 1), target)
+    assert [row[:2] for row in detail["tables"][0]["rows"]] == [["50.0", 60], ["70.0", 30], ["90.0", 10]]
+    assert detail["heat_maps"][0]["note"].endswith("and right within 5.0 of it.")
+
+
+def test_a_truth_is_shown_in_the_words_of_the_answer():
+    spec = fitted(AGES * 1000)
+    target = spec.encode(table([51234.5])["age"])[0]
+    assert (spec.show_target(target), spec.show(target)) == ("51,234", pytest.approx(51234.5, abs=0.01))
+    assert spec.show_target(spec.unlabelled(1)[0]) is None
+
+
+def test_one_row_that_is_most_of_the_spread_is_told_also_of_few_rows():
+    given = np.append(np.random.default_rng(3).normal(0, 1, 200), 500.0)
+    spec = fitted(given)
+    told = list(spec.remarks({split: spec.encode(table(given)["age"]) for split in ("train", "validation", "test")}))
+    assert len(told) == 1 and "14 standard deviations from the mean" in told[0]
+
+
+def test_numbers_that_an_outlier_makes_equal_are_refused():
+    with pytest.raises(
+        RequestError, match="holds numbers up to 1e\\+30, beside which most others are the same in float32"
+    ):
+        fitted(np.append(AGES, 1e30))
+
+
 def test_confidence_is_of_the_likelihood_that_stands_in_a_graph():
     """The share of truths within the tolerance, drawn from the model's own distribution."""
     likelihood = Number(0.5)
