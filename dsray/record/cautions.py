@@ -9,6 +9,7 @@ from dsray.record.judgements import moved_input, own_judgement
 from dsray.record.record import Record
 from dsray.record.refusal import refuses_all
 from dsray.record.words import count, listed, percent
+from dsray.targets import Wording
 
 _EARLIER = "pixel"
 """What was moved in records that do not say what one value of the input is called."""
@@ -49,10 +50,17 @@ def cautions(record: Record) -> list[Caution]:
     """All that the record gives reason to say, the rows first."""
     evaluation = record.read_json("evaluation.json") or {}
     own = {**own_judgement(record), **record.metrics}
-    return [*_rows(record), *_answers(record, evaluation), *(("attack", said) for said in of_judgement(own))]
+    attacked = (("attack", said) for said in of_judgement(own, wording_of(record)))
+    return [*_rows(record), *_answers(record, evaluation), *attacked]
 
 
-def of_judgement(judgement: Mapping[str, Any]) -> Iterator[str]:
+def wording_of(record: Record) -> Wording:
+    """What its rows are called by their target."""
+    given = (record.read_json("evaluation.json") or {}).get("wording") or {}
+    return Wording(**{part: given[part] for part in Wording._fields if part in given})
+
+
+def of_judgement(judgement: Mapping[str, Any], wording: Wording) -> Iterator[str]:
     """What must be said beside a robust accuracy. judgement: its terms and figures, as `attack_step` writes them."""
 
     def rows(name: str) -> int:
@@ -61,7 +69,7 @@ def of_judgement(judgement: Mapping[str, Any]) -> Iterator[str]:
     judged = f"of the {count(judgement['rows'], 'judged row')}" if "rows" in judgement else "of the judged rows"
     if unknown := rows("unknown"):
         yield (
-            f"{unknown:,} {judged} {_are(unknown)} of a class that the training rows do not have and "
+            f"{unknown:,} {judged} {_are(unknown)} {wording.unknown} and "
             f"{'counts' if unknown == 1 else 'count'} as wrong; robust accuracy on the others "
             f"{percent(judgement['robust_accuracy_known'])}"
         )
@@ -87,16 +95,16 @@ def one_answer(record: Record) -> str | None:
 
 
 def _rows(record: Record) -> Iterator[Caution]:
-    metrics, test = record.metrics, rows_of_test(record)
+    metrics, test, wording = record.metrics, rows_of_test(record), wording_of(record)
     if test and (unknown := int(metrics.get("test_rows_unknown", 0))):
         yield (
             "rows",
-            f"{unknown:,} of the {count(test, 'test row')} {_are(unknown)} of a class that the training rows do not have "
-            f"and {'counts' if unknown == 1 else 'count'} as wrong; accuracy on the others "
+            f"{unknown:,} of the {count(test, 'test row')} {_are(unknown)} {wording.unknown} and "
+            f"{'counts' if unknown == 1 else 'count'} as wrong; accuracy on the others "
             f"{percent(metrics['test_accuracy_known'])}",
         )
     if none := int(metrics.get("test_rows_unlabelled", 0)):
-        yield "rows", f"{count(none, 'test row')} without a label {_are(none)} in no figure"
+        yield "rows", f"{count(none, 'test row')} without a {wording.one} {_are(none)} in no figure"
     if of := of_known_alone(record):
         yield "rows", f"the class of {count(of[1] - of[0], 'further row')} is unknown to the model"
 

@@ -17,6 +17,7 @@ from dsray.record import Record
 from dsray.runner.figures import batches, clean_figures, validation_figures
 from dsray.runner.refusal import refusal_detail
 from dsray.runner.shown import raw_of, shown_inputs, values_of
+from dsray.targets import Wording
 
 EXAMPLES = 12
 BINS = 15
@@ -71,6 +72,7 @@ def _detail(data: Prepared, model: Routed, found: Evaluation) -> dict[str, Any]:
     return {
         "split": "test",
         "own_figure": target.own_figure(target.counts(found.target.numpy())),
+        **({"wording": wording._asdict()} if (wording := target.wording) != Wording() else {}),
         **({"right_where": said} if (said := target.right_where()) else {}),
         **target.detail(found.logits.numpy(), found.target.numpy()),
         "reliability": _reliability(known),
@@ -85,7 +87,7 @@ def _reliability(found: Evaluation) -> list[dict[str, float]]:
     confidence, right = found.confidence, found.right.double()
     bins = []
     for i in range(BINS):
-        inside = (confidence > i / BINS) & (confidence <= (i + 1) / BINS)
+        inside = (confidence > i / BINS if i else confidence >= 0) & (confidence <= (i + 1) / BINS)
         if rows := int(inside.sum()):
             bins.append(
                 {"confidence": float(confidence[inside].mean()), "accuracy": float(right[inside].mean()), "rows": rows}

@@ -7,7 +7,7 @@ from dsray.targets.abstain import Abstain, WorkingPoint
 from dsray.targets.classes import ClassesSpec, ClassesTarget
 from dsray.targets.labels import LabelsSpec, LabelsTarget
 from dsray.targets.number import NumberSpec, NumberTarget
-from dsray.targets.target import TargetConfig, TargetSpec
+from dsray.targets.target import TargetConfig, TargetSpec, Wording
 
 AnyTarget = Annotated[TargetConfig, one_of(ClassesTarget, LabelsTarget, NumberTarget, default="classes")]
 """What `data.target` may name."""
@@ -30,5 +30,6 @@ __all__ = [
     "NumberTarget",
     "TargetConfig",
     "TargetSpec",
+    "Wording",
     "WorkingPoint",
 ]

@@ -15,7 +15,7 @@ from dsray.base import RequestError, nearest
 from dsray.inputs.tensor import TensorSpec
 from dsray.targets.per_label import labels_detail, rare_labels, single_labels
 from dsray.targets.sets import NEEDS, Pairs, holds_sets, label_names, pairs_of, rarest
-from dsray.targets.target import Constant, TargetConfig, TargetSpec
+from dsray.targets.target import Constant, TargetConfig, TargetSpec, Wording
 from dsray.targets.thresholds import FEWEST, best_thresholds, cuts_of
 
 if TYPE_CHECKING:
@@ -95,6 +95,9 @@ class LabelsSpec(TargetSpec):
     thresholds: tuple[float, ...] = ()
 
     chosen: ClassVar[tuple[str, ...]] = ("thresholds",)
+    wording: ClassVar[Wording] = Wording(
+        "label set", "marked with a label that the training rows do not have", "of known labels"
+    )
     figures: ClassVar[tuple[str, ...]] = ("macro_f1", "micro_f1", "average_precision")
     answer: ClassVar[type[BaseModel]] = LabelsAnswer
 

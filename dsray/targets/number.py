@@ -15,7 +15,7 @@ from dsray.base.spread import WIDEST
 from dsray.inputs.tensor import TensorSpec
 from dsray.targets.errors import errors_by_truth, truth_and_answer
 from dsray.targets.numbers import FARTHEST, as_numbers, centred, holds_numbers, refuse_infinite, told, written
-from dsray.targets.target import Constant, TargetConfig, TargetSpec
+from dsray.targets.target import Constant, TargetConfig, TargetSpec, Wording
 
 if TYPE_CHECKING:
     from dsray.base.likelihood import Likelihood
@@ -117,6 +117,7 @@ class NumberSpec(TargetSpec):
     interval: float | None = Field(None, ge=0, allow_inf_nan=False)
 
     chosen: ClassVar[tuple[str, ...]] = ("interval",)
+    wording: ClassVar[Wording] = Wording("number")
     figures: ClassVar[tuple[str, ...]] = ("mae", "rmse", "r2", "interval_coverage", "interval_width")
     answer: ClassVar[type[BaseModel]] = NumberAnswer
 

@@ -39,6 +39,14 @@ class Constant(NamedTuple):
     given: str | None
 
 
+class Wording(NamedTuple):
+    """What rows are called by their target: `with a known ONE`, `9 rows are UNKNOWN`, `of them KNOWN`."""
+
+    one: str = "label"
+    unknown: str = "of a class that the training rows do not have"
+    known: str = "of known class"
+
+
 class TargetConfig(Plugin):
     """`data.target`: the column that is asked for, and how it is read."""
 
@@ -104,6 +112,7 @@ class TargetSpec(Plugin):
     """Names of what `figures` and `ranked` of the likelihood give, in the order in which they are shown."""
     own_figures: ClassVar[tuple[Figure, ...]] = ()
     """Those of them that `dsray.base.figures` does not list: label, unit, which way is better, whether watched."""
+    wording: ClassVar[Wording] = Wording()
     answer: ClassVar[type[BaseModel]]
     """The fields of an answer over HTTP, each with a description."""
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from dsray.base.figures import figure, listed
 from dsray.data.movable import MANY
-from dsray.record.cautions import cautions, one_answer, own_figure, rows_of_test
+from dsray.record.cautions import cautions, one_answer, own_figure, rows_of_test, wording_of
 from dsray.record.figures import figures_of
 from dsray.record.int8 import int8_figures, lines
 from dsray.record.judgements import in_words, own_judgement
@@ -114,7 +114,7 @@ def _accuracies(record: Record) -> Table:
         )
     ]
     if metrics.get("test_rows_unknown"):
-        rows.append(("of them of known class", [metrics.get("test_accuracy_known"), None, None]))
+        rows.append((f"of them {wording_of(record).known}", [metrics.get("test_accuracy_known"), None, None]))
     lines = figures_of(record)
     if own := own_figure(record):
         rows.append((OWN.get(own, figure(own, lines).label), [metrics[own], None, None]))

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from dsray.base.routed import Routed
 from dsray.engine import JudgeConfig
-from dsray.record.cautions import of_judgement
+from dsray.record.cautions import of_judgement, wording_of
 from dsray.record.judgements import in_words
 from dsray.record.words import sentence
 from dsray.report.html import write_report
@@ -44,7 +44,7 @@ def attack_run(
         f"rows ({', '.join(report['attacks'])}); clean {100 * report['clean_accuracy']:.1f} %",
         soft_wrap=True,
     )
-    for said in of_judgement(report):
+    for said in of_judgement(report, wording_of(record)):
         console.print(sentence(said), soft_wrap=True, highlight=False)
     if not report["own"]:
         kept = "keeps the judgement that the experiment names" if own else "has none: the experiment names no judgement"

@@ -65,7 +65,8 @@ def predict_file(run: Path, file: Path, out: Path | None, console: Console, *, t
         if schema.target.working_point is not None:
             console.print(f"{len(found):,} rows, {_coverage(answers)}", highlight=False)
         if f"raw.{schema.target.column}" in table.column_names:
-            console.print(f"{len(found):,} rows, none with a known label in column '{schema.target.column}'")
+            one = schema.target.wording.one
+            console.print(f"{len(found):,} rows, none with a known {one} in column '{schema.target.column}'")
     if out is not None:
         write_rows(found, out)
         console.print(f"written to {out}")
@@ -90,7 +91,7 @@ def _said(answers: Sequence[Mapping[str, Any]], target: np.ndarray, spec: Target
         return _accuracy(spec.right(answers, target), target, spec)
     places = [i for i, answer in enumerate(answers) if not answer["refused"]]
     if not spec.known(target[places]).any():
-        return f"{_coverage(answers)}; no row with a known label is answered"
+        return f"{_coverage(answers)}; no row with a known {spec.wording.one} is answered"
     right = spec.right([answers[i] for i in places], target[places])
     return f"{_coverage(answers)}; of what is answered {_accuracy(right, target[places], spec)}"
 
@@ -99,10 +100,11 @@ def _accuracy(right: np.ndarray, target: np.ndarray, spec: TargetSpec) -> str:
     """Of the rows of known target, and what the others do to it: no answer to a class that the model does not know is right."""
     labelled, of_known = spec.labelled(target), spec.known(target)
     known, unknown, none = (int(rows.sum()) for rows in (of_known, labelled & ~of_known, ~labelled))
-    words = f"accuracy {percent(right.sum() / known)} on the {known:,} with a known label"
+    one = spec.wording.one
+    words = f"accuracy {percent(right.sum() / known)} on the {known:,} with a known {one}"
     if unknown:
-        words += f"; {unknown:,} with a label that the model does not know: {percent(right.sum() / (known + unknown))} with them"
-    return f"{words}; {none:,} without a label" if none else words
+        words += f"; {unknown:,} with a {one} that the model does not know: {percent(right.sum() / (known + unknown))} with them"
+    return f"{words}; {none:,} without a {one}" if none else words
 
 
 def _prepared(table: pa.Table, file: Path, schema: Schema) -> pa.Table:

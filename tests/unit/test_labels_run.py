@@ -158,7 +158,7 @@ def test_thresholds_are_each_models_own(home: Path) -> None:
 def test_predictions_are_sets_in_every_format(home: Path, suffix: str) -> None:
     out, said = home / f"out.{suffix}", io.StringIO()
     found = predict_file(home / "run", home / "test.parquet", out, Console(file=said, width=200))
-    assert "on the 118 with a known label; 1 with a label that the model does not know" in said.getvalue()
+    assert "on the 118 with a known label set; 1 with a label set that the model does not know" in said.getvalue()
     given, true = (found.column(name).to_pylist() for name in ("prediction", "target"))
     assert true[-2:] == [None, None]
     if suffix == "csv":
@@ -208,6 +208,7 @@ def test_it_is_served_and_documented(home: Path, predictor: Predictor) -> None:
 
 def test_the_report_has_a_line_for_each_label(home: Path) -> None:
     evaluation = json.loads((home / "run/evaluation.json").read_text())
+    assert evaluation["wording"]["one"] == "label set"
     (table,) = evaluation["tables"]
     f1 = [row[3] for row in table["rows"]]
     assert [row[0] for row in table["rows"]] == LABELS

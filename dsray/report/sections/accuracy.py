@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dsray.base.figures import Figure, figure
-from dsray.record.cautions import cautions, own_figure, rows_of_test
+from dsray.record.cautions import cautions, own_figure, rows_of_test, wording_of
 from dsray.record.figures import figures_of
 from dsray.record.int8 import int8_figures
 from dsray.record.judgements import FIGURES, differing, in_words, judgements, own_judgement
@@ -57,7 +57,7 @@ def _rows(record: Record) -> list[Row]:
     get = metrics.get
     rows: list[Row] = [("clean", [get("test_accuracy"), get("test_accuracy_undefended"), get("int8_accuracy")])]
     if get("test_rows_unknown"):
-        rows.append(("of known class alone", [get("test_accuracy_known"), None, None]))
+        rows.append((f"{wording_of(record).known} alone", [get("test_accuracy_known"), None, None]))
     lines = figures_of(record)
     if (own := own_figure(record)) and _is_share(own, lines):
         rows.append((OWN.get(own, figure(own, lines).label), [get(own), None, None]))

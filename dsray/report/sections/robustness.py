@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dsray.base.templates import Html
-from dsray.record.cautions import of_judgement
+from dsray.record.cautions import of_judgement, wording_of
 from dsray.record.judgements import units_of
 from dsray.record.record import Record
 from dsray.record.words import count, percent, points, sentence
@@ -15,6 +15,7 @@ from dsray.report.charts.scale import percent_of
 from dsray.report.layout import render
 from dsray.report.sections.section import Section
 from dsray.report.sections.shown import inputs_of, shown
+from dsray.targets import Wording
 
 _MOVED = ("clean", "adversarial", "difference")
 _FACTS = (*_MOVED, "target", "prediction_clean", "prediction_adversarial")
@@ -31,14 +32,14 @@ def robustness(record: Record) -> Section | None:
         attacks=_attacks(attack),
         examples=[_example(example) for example in attack.get("examples") or []],
     )
-    return Section("robustness", "Robustness", body, _lead(attack))
+    return Section("robustness", "Robustness", body, _lead(attack, wording_of(record)))
 
 
-def _lead(attack: Mapping[str, Any]) -> str:
+def _lead(attack: Mapping[str, Any], wording: Wording) -> str:
     robust, undefended = attack.get("robust_accuracy"), attack.get("robust_accuracy_undefended")
     words = [f"Judged on {count(attack['rows'], 'row')} at epsilon {attack['epsilon']:g} ({units_of(attack)})."]
     words.append("A row counts as robust only if every attack fails on it.")
-    words += map(sentence, of_judgement(attack))
+    words += map(sentence, of_judgement(attack, wording))
     if robust is not None and undefended is not None:
         words.append(f"{points((robust - undefended) * 100)} against an undefended model of equal steps.")
     return " ".join(words)

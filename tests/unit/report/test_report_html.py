@@ -14,6 +14,7 @@ import pytest
 
 from dsray.record.record import Record
 from dsray.report.html import write_report
+from dsray.targets import LabelsSpec
 
 ALWAYS = {"experiment", "data"}
 NEEDS = {
@@ -212,6 +213,15 @@ def test_rows_that_no_answer_is_right_for_are_told_apart(construct_record: Calla
         "count as wrong; accuracy on the others 97.5 %. 40 test rows without a label are in no figure."
     ) in text
     assert "of known class alone97.5 %" in text
+
+    record.write_json("evaluation.json", {"wording": LabelsSpec.wording._asdict()})
+    text = report(record)[1].text
+    assert (
+        "80 of the 1,040 test rows are marked with a label that the training rows do not have and count as wrong"
+        in text
+    )
+    assert "40 test rows without a label set are in no figure." in text and "of known labels alone97.5 %" in text
+    assert "of a class" not in text and "known class" not in text
 
 
 def test_one_answer_and_missed_classes_are_said(construct_record: Callable[..., Record]) -> None:
