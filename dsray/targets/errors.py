@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dsray.targets.numbers import written
+from dsray.targets.numbers import tolerated, written
 
 PARTS, CELLS = 10, 12
 
@@ -31,7 +31,7 @@ def errors_by_truth(
             line += [float((np.abs(error[part]) <= within).mean()), written(2 * within.mean(), scale)]
         rows.append(line)
     columns = [["truth", None], ["rows", "count"], ["mean error", None], ["mean absolute error", None]]
-    columns.append([f"within {written(tolerance, scale)}", "share"])
+    columns.append([f"within {tolerated(tolerance, scale)}", "share"])
     return {
         "title": "Errors by size of the truth",
         "columns": columns + ([["within the interval", "share"], ["mean width", None]] if half is not None else []),
@@ -64,5 +64,5 @@ def truth_and_answer(truth: np.ndarray, answer: np.ndarray, tolerance: float, sc
         "columns": names,
         "row_name": "truth",
         "column_name": "answer",
-        "note": f"Rows counted; an answer that is the truth is on the diagonal, and right within {written(tolerance, scale)} of it.",
+        "note": f"Rows counted; an answer that is the truth is on the diagonal, and right within {tolerated(tolerance, scale)} of it.",
     }

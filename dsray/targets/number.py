@@ -14,7 +14,16 @@ from dsray.base import RequestError, RunFailure
 from dsray.base.spread import WIDEST
 from dsray.inputs.tensor import TensorSpec
 from dsray.targets.errors import errors_by_truth, truth_and_answer
-from dsray.targets.numbers import FARTHEST, as_numbers, centred, holds_numbers, refuse_infinite, told, written
+from dsray.targets.numbers import (
+    FARTHEST,
+    as_numbers,
+    centred,
+    holds_numbers,
+    refuse_infinite,
+    told,
+    tolerated,
+    written,
+)
 from dsray.targets.target import Constant, TargetConfig, TargetSpec, Wording
 
 if TYPE_CHECKING:
@@ -226,7 +235,7 @@ class NumberSpec(TargetSpec):
         return np.abs(given.astype(np.float32) - target) <= np.float32(self.tolerance / self.scale)
 
     def right_where(self) -> str:
-        return f"within {written(self.tolerance, self.scale)} of the truth"
+        return f"within {tolerated(self.tolerance, self.scale)} of the truth"
 
     def predictions(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
         names = {"prediction": "value", "low": "low", "high": "high", "confidence": "confidence"}

@@ -74,6 +74,12 @@ def written(value: float, scale: float) -> str:
     return f"{value:,.{max(0, math.ceil(2 - math.log10(scale)))}f}"
 
 
+def tolerated(tolerance: float, scale: float) -> str:
+    """A tolerance as `written`, but where too little of it would be left: 0.4, and not 0."""
+    found = written(tolerance, scale)
+    return found if abs(float(found.replace(",", "")) - tolerance) <= 0.01 * tolerance else f"{tolerance:.3g}"
+
+
 def told(value: float, scale: float) -> float:
     """A number that was kept as a float32 of so many `scale`, without the digits that this does not hold."""
     return round(value, math.floor(-math.log10(scale * 2.0**-23)))

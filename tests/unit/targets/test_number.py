@@ -266,6 +266,14 @@ def test_equal_truths_stand_in_one_line_and_the_map_says_within_what_an_answer_i
     assert detail["heat_maps"][0]["note"].endswith("and right within 5.0 of it.")
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "shown"), [(0.4, "0.4"), (2.5, "2.5"), (5, "5"), (250, "250"), (None, "291"), (1234567, "1,234,567")]
+)
+def test_a_tolerance_is_never_shown_as_another(tolerance, shown):
+    given = np.linspace(0, 2008, 400)
+    assert fitted(given, tolerance=tolerance).right_where() == f"within {shown} of the truth"
+
+
 def test_a_truth_is_shown_in_the_words_of_the_answer():
     spec = fitted(AGES * 1000)
     target = spec.encode(table([51234.5])["age"])[0]
