@@ -50,6 +50,8 @@ def explain(error: ValidationError, root: str) -> str:
     if first["type"] == "missing":
         return f"{path}: is required"
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "model_type":  # pydantic would speak of a Python class
+        message = "needs keys with values, as in {key: value}"
     value = first["input"]
     said = "; got " in message or isinstance(value, dict | list | tuple | BaseModel)
     shown = "" if said else f"; got {value!r}"

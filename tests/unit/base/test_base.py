@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import jsonschema
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from dsray.base import Config, Plugin, RequestError, RunFailure, explain, nearest, one_of
 from dsray.base.fraction import fraction
@@ -61,6 +61,12 @@ def sentence(tree):
 )
 def test_a_fault_is_one_sentence_with_its_path(tree, said):
     assert sentence(tree).startswith(said)
+
+
+def test_a_value_where_keys_are_needed_speaks_of_no_python_class():
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(dict[str, Drawing]).validate_python({"abstain": 0.95})
+    assert explain(caught.value, "file") == "abstain: needs keys with values, as in {key: value}; got 0.95"
 
 
 def test_an_unknown_key_is_named_before_what_it_caused():
