@@ -51,7 +51,7 @@ class Labels(Likelihood):
         soft = true * (1 - smoothing) + smoothing / 2
         each = F.softplus(logits) - soft * logits
         if focal > 0:
-            each = F.softplus((2 * true - 1) * logits).neg().exp() ** focal * each
+            each = (-focal * F.softplus((2 * true - 1) * logits)).exp() * each  # a power of 0 might have no slope
         if weights is not None:
             each = torch.where(true > 0, weights, 1.0) * each
         return torch.where(self.known(target), each.sum(-1), 0.0)

@@ -15,6 +15,8 @@ from dsray.likelihoods.finite import check_finite
 
 BETA = 0.5
 """Share of the way from the plain likelihood (0), which gives rows up that it finds hard, to squared error (1)."""
+ROUNDED = 1e-12
+"""Share of the sum of squares that is rounding, where nothing else is left of it once the mean is taken off."""
 
 
 class Number(Likelihood):
@@ -104,7 +106,7 @@ class Number(Likelihood):
         found = {
             "mae": self.scale * absolute / rows,
             "rmse": self.scale * math.sqrt(squared / rows),
-            "r2": 1 - squared / spread if spread > 0 else 0.0,
+            "r2": 1 - squared / spread if spread > ROUNDED * squares else 0.0,
         }
         if self.interval is None:
             return found

@@ -95,7 +95,7 @@ def _add_pages(api: FastAPI, predictor: Predictor, report: Path | None) -> None:
 
     @api.get("/v1/model", summary="What the model is", response_model=Model if routed else UnroutedModel)
     async def model() -> JSONResponse:
-        """Version, inputs, classes, compute budget and figures of the model."""
+        """Version, what is asked for, inputs, compute budget and figures of the model."""
         schema, manifest = artefact.schema, artefact.manifest
         refusal = schema.target.working_point
         inputs = {name: spec.about() for name, spec in schema.inputs.items()}

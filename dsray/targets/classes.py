@@ -39,8 +39,8 @@ class ClassesTarget(TargetConfig):
     kind: Literal["classes"] = "classes"
     normal: str | None = Field(
         None,
-        description="class of the rows that raise no alarm, for average precision and recall at 1 % false alarms; of two "
-        "classes the commoner one",
+        description="class of the rows that raise no alarm, for average precision and recall at 1 % false alarms; "
+        "null: of two classes the commoner one, if it has more than 1.5 times the rows of the other",
     )
 
     @classmethod

@@ -55,8 +55,8 @@ class TargetConfig(Plugin):
     column: str = Field(
         "",
         validate_default=True,
-        description="column that holds what is asked for; a test row in whose column stands what no training row has (`oos`) "
-        "is out of scope: no answer to it is right, and it tells how well refusal works",
+        description="column that holds what is asked for; a test row in whose column stands a name that no training row has "
+        "(`oos`) is out of scope: no answer to it is right, and it tells how well refusal works",
     )
     abstain: Abstain | None = Field(
         None, description="refuse to answer where the model is not sure enough; null: every row is answered"

@@ -79,6 +79,14 @@ def test_rows_without_a_known_target_have_no_loss_and_no_gradient() -> None:
     assert logits.grad is not None and torch.isfinite(logits.grad).all() and not logits.grad[:2].any()
 
 
+@pytest.mark.parametrize("focal", [0.25, 0.5, 1.0, 2.0])
+def test_a_label_that_is_sure_has_a_focal_loss_and_a_slope_of_none(focal: float) -> None:
+    logits = torch.tensor([[200.0, -200.0]], requires_grad=True)
+    loss = Labels(NAMES[:2]).loss(logits, torch.tensor([[1.0, 0.0]]), focal=focal)
+    loss.sum().backward()
+    assert loss.item() == 0 and logits.grad is not None and logits.grad.tolist() == [[0, 0]]
+
+
 def test_samples_have_the_probabilities_of_the_logits() -> None:
     likelihood, logits = Labels(NAMES), torch.tensor([[-2.0, 0.0, 0.5, 3.0, -9.0]])
     uniform = torch.rand(20_000, *likelihood.draws, generator=torch.Generator().manual_seed(0))

@@ -98,6 +98,13 @@ def test_of_one_number_nothing_is_explained():
     assert Number(0.5).figures(tally) == {"mae": 0.25, "rmse": 0.25, "r2": 0.0}
 
 
+def test_of_one_number_nothing_is_explained_whatever_its_square_is_rounded_to():
+    likelihood = Number(0.5)
+    for value in np.random.default_rng(0).standard_normal(100, np.float32):
+        tally = likelihood.tally(torch.zeros(300, 2), torch.full((300,), float(value)))
+        assert likelihood.figures(tally)["r2"] == 0.0
+
+
 def test_confidence_stays_a_probability():
     logits = torch.tensor([[0.0, x] for x in (-1e9, -20.0, 0.0, 20.0, 1e9)])
     confidence = Number(0.5).confidence(logits)
