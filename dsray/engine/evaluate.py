@@ -1,4 +1,4 @@
-"""Evaluation: answers of a model on rows, and the field's metrics of them (torchmetrics)."""
+"""Evaluation: answers of a model on rows, and the figures that are made of them."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from dsray.base import nearest
 from dsray.engine.policies.policy import PolicyConfig
 
 METRIC = (
-    "figure of the validations, e.g. accuracy, balanced_accuracy, loss; null for the target's own: accuracy, or "
-    "balanced_accuracy where the stage's classes are uneven"
+    "figure of the validations, e.g. accuracy, balanced_accuracy, loss; null for the one that the target calls its "
+    "own, which is accuracy for classes, or balanced_accuracy where those of the stage are uneven"
 )
 """How the config fields that name one are described."""
 

@@ -24,8 +24,9 @@ class SupervisedConfig(TermConfig):
     exit_weight: float = Field(0.5, ge=0, description="weight of each early exit beside the final one's 1")
     weights: Literal["balanced"] | dict[str, float] | None = Field(
         None,
-        description="factor on the loss of the rows of each class: balanced, so that all classes of the stage weigh the same "
-        "and the mean over its rows is 1; or name: factor, 1 where none is given; null for none",
+        description="factor on the loss of the rows of each class, or of a label where a row has it: balanced, so that all "
+        "classes of the stage weigh the same and the mean over its rows is 1, or rows with a label as much as those without "
+        "it; or name: factor, 1 where none is given; null for none",
     )
     focal: float = Field(
         0.0,
