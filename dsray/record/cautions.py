@@ -60,7 +60,7 @@ def wording_of(record: Record) -> Wording:
     return Wording(**{part: given[part] for part in Wording._fields if part in given})
 
 
-def of_judgement(judgement: Mapping[str, Any], wording: Wording) -> Iterator[str]:
+def of_judgement(judgement: Mapping[str, Any], wording: Wording = Wording()) -> Iterator[str]:
     """What must be said beside a robust accuracy. judgement: its terms and figures, as `attack_step` writes them."""
 
     def rows(name: str) -> int:

@@ -9,13 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from dsray.base import RequestError
-from dsray.data.schema import Schema
 from dsray.inputs import InputSpec, TensorSpec
 from dsray.models import RoutedConfig, load_model, save_model
 from dsray.models.encoders import EncoderConfig
 from dsray.testing.settings import check_round_trip
-from dsray.testing.subjects import same
-from dsray.testing.subjects import schema as schema_of_subjects
+from dsray.testing.subjects import same, schema_of
 
 
 def check_encoder(config: EncoderConfig, spec: InputSpec) -> None:
@@ -26,7 +24,7 @@ def check_encoder(config: EncoderConfig, spec: InputSpec) -> None:
     """
     check_round_trip(config)
     name = spec.kind
-    schema = Schema(inputs={name: spec}, target=schema_of_subjects().target)
+    schema = schema_of({name: spec})
     unsaved = _check_build(config, spec)
     model_config = RoutedConfig.model_validate({"encoders": {name: config}})
     model = model_config.build(schema)

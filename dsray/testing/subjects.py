@@ -36,8 +36,13 @@ def attacked(rows: int) -> Batch:
 
 def schema() -> Schema:
     """Grey images of three classes."""
-    image = {"column": "image", "channels": 1, "height": SIDE, "width": SIDE}
-    return Schema.model_validate({"image": image, "label": "class", "classes": ["a", "b", "c"]})
+    image = {"kind": "image", "column": "image", "channels": 1, "height": SIDE, "width": SIDE}
+    return schema_of({"image": image})
+
+
+def schema_of(inputs: dict[str, Any]) -> Schema:
+    """These inputs, and three classes."""
+    return Schema.model_validate({"inputs": inputs, "label": "class", "classes": ["a", "b", "c"]})
 
 
 def prepared() -> Prepared:
