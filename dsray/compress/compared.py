@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from dsray.base.batch import Batch
-from dsray.base.likelihood import Likelihood
 from dsray.compress.onnx_model import Outputs
 from dsray.targets import TargetSpec
 
 
-def compared(
-    name: str, own: Outputs, int8: Outputs, batch: Batch, target: TargetSpec, likelihood: Likelihood
-) -> dict[str, Any]:
+class Targets(NamedTuple):
+    """The target as each model was calibrated for it by its own answers."""
+
+    torch: TargetSpec
+    int8: TargetSpec
+
+
+def compared(name: str, own: Outputs, int8: Outputs, batch: Batch, targets: Targets) -> dict[str, Any]:
     """`NAME_torch` and `NAME_int8`, the accuracies on all rows, and `NAME_chance`: that of the best constant answer.
 
-    Where the torch model (own) gives every row the same answer, `NAME_one_answer` is what it says. target: as it was
-    calibrated for the integer model. likelihood: of the torch model, as it was calibrated for that.
+    Where the torch model (own) gives every row the same answer, `NAME_one_answer` is what it says.
     """
 
-    def accuracy(outputs: Outputs, by: Likelihood) -> float:
-        return float((~by.wrong(torch.from_numpy(outputs.logits), batch.target)).double().mean())
+    def accuracy(outputs: Outputs, target: TargetSpec) -> float:
+        wrong = target.likelihood().wrong(torch.from_numpy(outputs.logits), batch.target)
+        return float((~wrong).double().mean())
 
-    constant = target.constant(batch.target.numpy(), own.logits)
+    constant = targets.torch.constant(batch.target.numpy(), own.logits)
     figures: dict[str, Any] = {
-        f"{name}_torch": accuracy(own, likelihood),
-        f"{name}_int8": accuracy(int8, target.likelihood()),
+        f"{name}_torch": accuracy(own, targets.torch),
+        f"{name}_int8": accuracy(int8, targets.int8),
         f"{name}_chance": constant.accuracy,
     }
     return figures | ({f"{name}_one_answer": constant.given} if constant.given is not None else {})

@@ -19,7 +19,7 @@ from dsray.base.modes import evaluating
 from dsray.base.protocols import Output
 from dsray.base.routed import Routed
 from dsray.compress.artefact import write_artefact
-from dsray.compress.compared import answered, compared, lost_points
+from dsray.compress.compared import Targets, answered, compared, lost_points
 from dsray.compress.config import CompressConfig
 from dsray.compress.export import OPSET, export_onnx
 from dsray.compress.onnx_model import OnnxModel, Outputs
@@ -92,21 +92,21 @@ def compress(model: Routed, schema: Schema, rows: Rows, config: CompressConfig, 
         }
         if kept := left_fp32(graphs.full):
             report["left_fp32"] = kept
-        method, target, found = _best(model, schema.target, graphs, rows, config)
+        method, targets, found = _best(model, schema.target, graphs, rows, config)
         report |= found | {"calibration": method}
-        report |= _figures(model, target, graphs.small, rows, config)
+        report |= _figures(model, targets, graphs.small, rows, config)
         report["size_bytes_fp32"], report["size_bytes_int8"] = graphs.full.stat().st_size, graphs.small.stat().st_size
         report["size_ratio"] = report["size_bytes_int8"] / report["size_bytes_fp32"]
         report["speed"] = _speed(model, graphs.full, graphs.small, rows.test, config.threads)
-        write_artefact(out, graphs.small, schema.replace(target=target), _about(model, report), report)
+        write_artefact(out, graphs.small, schema.replace(target=targets.int8), _about(model, report), report)
     return report
 
 
 def _best(
     model: Routed, target: TargetSpec, graphs: _Graphs, rows: Rows, config: CompressConfig
-) -> tuple[str, TargetSpec, dict[str, Any]]:
-    """The first way of calibration that passes the gate, left in `graphs.small`, the target as its answers calibrate it,
-    and what the gate saw."""
+) -> tuple[str, Targets, dict[str, Any]]:
+    """The first way of calibration that passes the gate, left in `graphs.small`, the target as its answers calibrate it
+    beside that of the model, and what the gate saw."""
     feed = {name.replace("present.", "present_"): values for name, values in columns(rows.calibration).items()}
     example = {name: values[:4] for name, values in feed.items()}
     tried = []
@@ -114,20 +114,20 @@ def _best(
         ranges = activation_ranges(graphs.deep, activations(graphs.full), feed, averaged=averaged)
         quantize(graphs.full, graphs.small, ranges, example)
         graph = OnnxModel(graphs.small, config.threads)
-        own = _calibrated(target, graph, rows.gate_clean)
-        found = _compared("gate", model, graph, rows.gate_clean, own)
+        targets = Targets(target, _calibrated(target, graph, rows.gate_clean))
+        found = _compared("gate", model, graph, rows.gate_clean, targets)
         if graphs.exits:
             quantize(graphs.deep, graphs.small_deep, ranges, example)
             with model.without_exits():
                 deep = OnnxModel(graphs.small_deep, config.threads)
-                found |= _compared("gate_full_depth", model, deep, rows.gate_clean, own)
+                found |= _compared("gate_full_depth", model, deep, rows.gate_clean, targets)
         if rows.gate_adversarial is not None:
-            found |= _compared("gate_adversarial", model, graph, rows.gate_adversarial, own)
+            found |= _compared("gate_adversarial", model, graph, rows.gate_adversarial, targets)
         points = {name: lost_points(found, name) for name in GATES if f"{name}_torch" in found}
         found |= {f"{name}_loss_points": value for name, value in points.items()}
         tried.append((method, points, found))
         if _passes(points, config):
-            return method, own, found
+            return method, targets, found
     method, points, found = min(tried, key=lambda t: sum(t[1].values()))
     closest = ", ".join(
         f"{name.replace('_', ' ')} {value:.2f} points lost ({100 * found[f'{name}_torch']:.2f} % to "
@@ -157,21 +157,21 @@ def _passes(points: dict[str, float], config: CompressConfig) -> bool:
     return clean <= config.max_loss_points and points.get("gate_adversarial", 0.0) <= config.max_adversarial_loss_points
 
 
-def _figures(model: Routed, target: TargetSpec, small: Path, rows: Rows, config: CompressConfig) -> dict[str, Any]:
+def _figures(model: Routed, targets: Targets, small: Path, rows: Rows, config: CompressConfig) -> dict[str, Any]:
     """Accuracy of both models on the test rows, clean and adversarial."""
     graph = OnnxModel(small, config.threads)
-    found = _compared("accuracy", model, graph, rows.test, target)
+    found = _compared("accuracy", model, graph, rows.test, targets)
     found["loss_points"] = lost_points(found, "accuracy")
-    if target.working_point is not None:
-        found |= answered(_graph(graph, rows.test), rows.test, target)
+    if targets.int8.working_point is not None:
+        found |= answered(_graph(graph, rows.test), rows.test, targets.int8)
     if rows.test_adversarial is not None:
-        found |= _compared("adversarial", model, graph, rows.test_adversarial, target)
+        found |= _compared("adversarial", model, graph, rows.test_adversarial, targets)
         found["adversarial_loss_points"] = lost_points(found, "adversarial")
     return found
 
 
-def _compared(name: str, model: Routed, graph: OnnxModel, batch: Batch, target: TargetSpec) -> dict[str, Any]:
-    return compared(name, _torch(model, batch), _graph(graph, batch), batch, target, model.likelihood)
+def _compared(name: str, model: Routed, graph: OnnxModel, batch: Batch, targets: Targets) -> dict[str, Any]:
+    return compared(name, _torch(model, batch), _graph(graph, batch), batch, targets)
 
 
 def _speed(model: Routed, full: Path, small: Path, batch: Batch, threads: int) -> list[dict[str, Any]]:

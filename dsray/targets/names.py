@@ -58,6 +58,7 @@ def _whole(column: pa.ChunkedArray) -> bool:
 
 
 def numbers_first(name: str) -> tuple[bool, float, str]:
+    """A key to sort by: numbers in order of value, then words in order of letters."""
     try:
         value = float(name)
     except ValueError:

@@ -81,7 +81,7 @@ def _check_refused(name: str, call: Callable[[], Any], field: str) -> None:
         call()
     except RequestError as error:
         said = str(error)
-    except Exception as error:
+    except Exception as error:  # a plug-in may fail in any way
         raise AssertionError(
             f"{name} raises {type(error).__name__} of an unknown name, needs a RequestError"
         ) from error
